@@ -1,0 +1,98 @@
+// Package spool keeps bytes in temporary files that vanish with the process.
+//
+// A [Dir] is the room that one operation may use: it knows where temporary
+// files go and how many bytes they may hold together. Its files are unlinked
+// as soon as they are open, so that even a killed process leaves nothing
+// behind.
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+)
+
+// ErrLimit reports that an operation needs more temporary space than it was
+// allowed.
+var ErrLimit = errors.New("limit on temporary space reached")
+
+// Dir hands out temporary files below one directory and counts their bytes.
+type Dir struct {
+	path string
+	max  int64
+	used atomic.Int64
+}
+
+// NewDir returns a Dir below path, or below the system's temporary directory
+// if path is empty. max bounds the bytes held at a time; 0 means no bound.
+func NewDir(path string, max int64) *Dir {
+	if path == "" {
+		path = os.TempDir()
+	}
+	return &Dir{path: path, max: max}
+}
+
+// Path is the directory in which the files are made.
+func (d *Dir) Path() string { return d.path }
+
+func (d *Dir) reserve(n int64) error {
+	if used := d.used.Add(n); d.max > 0 && used > d.max {
+		return fmt.Errorf("%w: %d bytes are allowed in %s; raise --max-temp", ErrLimit, d.max, d.path)
+	}
+	return nil
+}
+
+// File is an anonymous temporary file: written at the end, read anywhere.
+type File struct {
+	dir  *Dir
+	f    *os.File
+	size int64
+}
+
+// Create makes an empty file.
+func (d *Dir) Create() (*File, error) {
+	f, err := os.CreateTemp(d.path, "docker-delta-*")
+	if err != nil {
+		return nil, fmt.Errorf("temporary file in %s (choose another place with --temp-dir): %w", d.path, err)
+	}
+	// Where an open file cannot be unlinked, Close removes it.
+	_ = os.Remove(f.Name())
+	return &File{dir: d, f: f}, nil
+}
+
+// Write appends p.
+func (f *File) Write(p []byte) (int, error) {
+	if err := f.dir.reserve(int64(len(p))); err != nil {
+		return 0, err
+	}
+	n, err := f.f.WriteAt(p, f.size)
+	f.size += int64(n)
+	if err != nil {
+		return n, fmt.Errorf("temporary file in %s (choose another place with --temp-dir): %w", f.dir.path, err)
+	}
+	return n, nil
+}
+
+// ReadAt reads bytes written before.
+func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.f.ReadAt(p, off) }
+
+// Size is the number of bytes written.
+func (f *File) Size() int64 { return f.size }
+
+// Section reads n bytes from off.
+func (f *File) Section(off, n int64) *io.SectionReader { return io.NewSectionReader(f, off, n) }
+
+// Close gives the space back. Closing twice is harmless.
+func (f *File) Close() error {
+	if f == nil || f.f == nil {
+		return nil
+	}
+	f.dir.used.Add(-f.size)
+	name := f.f.Name()
+	err := f.f.Close()
+	f.f = nil
+	_ = os.Remove(name)
+	return err
+}
