@@ -1,0 +1,75 @@
+package code
+
+import (
+	"errors"
+	"io"
+)
+
+// CopyEncoder codes runs of bytes of which a prediction of the same length is
+// known to the decoder, such as the bytes of an older version.
+type CopyEncoder struct {
+	c copyEncoder
+}
+
+// copyEncoder is what each coder of copies implements.
+type copyEncoder interface {
+	write(pos int64, pred, actual []byte) error
+	close() error
+}
+
+type copyDecoder interface {
+	decode(pos int64, pred, dst []byte) error
+}
+
+var errLengths = errors.New("code: prediction and data differ in length")
+
+// NewCopyEncoder starts a stream of copies on w. The caller closes the encoder
+// when all runs are written.
+func NewCopyEncoder(w io.Writer, level Level) (*CopyEncoder, error) {
+	if err := writeHeader(w, kindCopy, level); err != nil {
+		return nil, err
+	}
+	if level == Fast {
+		c, err := newZstdCopyEncoder(w)
+		return &CopyEncoder{c}, err
+	}
+	c, err := newZstdCopyEncoder(w)
+	return &CopyEncoder{c}, err
+}
+
+// Write codes actual, given pred. pos is the offset of the run in the target:
+// its low bits tell where aligned words begin, nothing else is made of it.
+// Neither slice is kept or changed.
+func (e *CopyEncoder) Write(pos int64, pred, actual []byte) error {
+	if len(pred) != len(actual) {
+		return errLengths
+	}
+	return e.c.write(pos, pred, actual)
+}
+
+// Close ends the stream. It does not close the writer below.
+func (e *CopyEncoder) Close() error { return e.c.close() }
+
+// CopyDecoder reads what a [CopyEncoder] wrote.
+type CopyDecoder struct {
+	c copyDecoder
+}
+
+// NewCopyDecoder reads the stream's header from r. It reads ahead on r.
+func NewCopyDecoder(r io.Reader) (*CopyDecoder, error) {
+	if _, err := readHeader(r, kindCopy); err != nil {
+		return nil, err
+	}
+	c, err := newZstdCopyDecoder(r)
+	return &CopyDecoder{c}, err
+}
+
+// Decode fills dst with the next run, given its prediction. Calls have to have
+// the positions and lengths that [CopyEncoder.Write] had. dst and pred may be
+// the same slice, but may not overlap otherwise.
+func (d *CopyDecoder) Decode(pos int64, pred, dst []byte) error {
+	if len(pred) != len(dst) {
+		return errLengths
+	}
+	return d.c.decode(pos, pred, dst)
+}
