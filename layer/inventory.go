@@ -1,0 +1,145 @@
+package layer
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Place is where a run of bytes lies in a reference.
+type Place struct{ Addr, Len int64 }
+
+// maxSame bounds how many places are remembered under one name, so that a
+// thousand files of one name cost no quadratic time.
+const maxSame = 8
+
+// Inventory lists contents by what they are and by what they are called.
+type Inventory struct {
+	sums    map[Sum]int64
+	names   map[string][]Place // contents by path, by stem, by stem of the base name
+	headers map[string][]Place
+}
+
+// NewInventory takes stock of the layers of a reference.
+func NewInventory(layers []*Stream, addr map[*Stream]int64) *Inventory {
+	inv := &Inventory{sums: make(map[Sum]int64), names: make(map[string][]Place), headers: make(map[string][]Place)}
+	for i := len(layers) - 1; i >= 0; i-- { // what upper layers say counts first
+		inv.add(layers[i], addr)
+	}
+	return inv
+}
+
+func (inv *Inventory) add(s *Stream, addr map[*Stream]int64) {
+	at := addr[s]
+	var visit func(nodes []*Node)
+	visit = func(nodes []*Node) {
+		for _, n := range nodes {
+			place := Place{at + n.Off, n.Len}
+			if n.Kind == Header {
+				remember(inv.headers, n.Path, place)
+				continue
+			}
+			if _, ok := inv.sums[n.Sum]; !ok {
+				inv.sums[n.Sum] = place.Addr
+			}
+			for _, key := range keys(n.Path) {
+				remember(inv.names, key, place)
+			}
+			visit(n.Parts)
+			if n.Inner != nil {
+				inv.add(n.Inner, addr)
+			}
+		}
+	}
+	visit(s.Nodes)
+}
+
+func remember(m map[string][]Place, key string, p Place) {
+	if places := m[key]; len(places) < maxSame && !slices.Contains(places, p) {
+		m[key] = append(places, p)
+	}
+}
+
+// keys are the names under which a content is filed: its path; the path
+// without version numbers; its base name without them.
+func keys(p string) []string {
+	stem := Stem(p)
+	return []string{"p:" + p, "s:" + stem, "b:" + path.Base(stem)}
+}
+
+// Stem replaces every run of digits, with the dots and dashes between them, by
+// one mark, so that "libfoo.so.1.2" and "libfoo.so.1.10" are the same.
+func Stem(p string) string {
+	var b strings.Builder
+	isDigit := func(i int) bool { return i < len(p) && '0' <= p[i] && p[i] <= '9' }
+	for i := 0; i < len(p); {
+		if !isDigit(i) {
+			b.WriteByte(p[i])
+			i++
+			continue
+		}
+		b.WriteByte('#')
+		for isDigit(i) || i < len(p) && strings.IndexByte(".-_+~", p[i]) >= 0 && isDigit(i+1) {
+			i++
+		}
+	}
+	return b.String()
+}
+
+// Same finds an identical content.
+func (inv *Inventory) Same(s Sum) (addr int64, ok bool) {
+	addr, ok = inv.sums[s]
+	return addr, ok
+}
+
+// Knows tells whether any content has the digest.
+func (inv *Inventory) Knows(s Sum) bool {
+	_, ok := inv.sums[s]
+	return ok
+}
+
+// Counterparts lists, best first, at most max contents that the one called
+// name, of the given length, may resemble.
+func (inv *Inventory) Counterparts(name string, length int64, max int) []Place {
+	var found []Place
+	for _, key := range keys(name) {
+		near := slices.Clone(inv.names[key])
+		slices.SortStableFunc(near, func(a, b Place) int {
+			return int(sign(abs(a.Len-length) - abs(b.Len-length)))
+		})
+		for _, p := range near {
+			if len(found) == max {
+				return found
+			}
+			if !slices.Contains(found, p) {
+				found = append(found, p)
+			}
+		}
+	}
+	return found
+}
+
+// HeaderOf finds the header that introduces the content called name.
+func (inv *Inventory) HeaderOf(name string) (Place, bool) {
+	if h := inv.headers[name]; len(h) > 0 {
+		return h[0], true
+	}
+	return Place{}, false
+}
+
+func abs(n int64) int64 {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
+
+func sign(n int64) int64 {
+	switch {
+	case n < 0:
+		return -1
+	case n > 0:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,273 @@
+package layer
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+)
+
+const (
+	blockSize = 512
+	// maxMeta bounds a PAX record block or a GNU long name; longer ones are
+	// passed over without being understood.
+	maxMeta = 1 << 20
+)
+
+// Scan reads a stream to its end and cuts it into nodes. A stream that is no
+// tar is one Content; where a tar stops making sense, the rest is one Content.
+// Padding belongs to the header after it.
+//
+// The tar format is that of POSIX.1-2001 (pax) and of GNU tar.
+func Scan(r io.Reader) (*Stream, error) {
+	s := &scanner{r: bufio.NewReaderSize(r, 256<<10), hash: sha256.New()}
+	err := s.scan()
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{Size: s.off, Nodes: s.nodes}, nil
+}
+
+type scanner struct {
+	r     *bufio.Reader
+	off   int64 // bytes consumed
+	start int64 // where the header run began that is being gathered
+	nodes []*Node
+	hash  interface {
+		io.Writer
+		Sum([]byte) []byte
+		Reset()
+	}
+}
+
+func (s *scanner) scan() error {
+	var path string // as a PAX or GNU header gave it
+	size := int64(-1)
+	for {
+		block, err := s.r.Peek(blockSize)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if len(block) == 0 {
+			s.header("")
+			return nil
+		}
+		if len(block) < blockSize || !isHeader(block) {
+			if len(block) == blockSize && len(bytes.TrimLeft(block, "\x00")) == 0 && s.off > 0 {
+				if err := s.skip(blockSize); err != nil {
+					return err
+				}
+				continue
+			}
+			s.header("")
+			return s.content("", -1)
+		}
+		h := parseHeader(block)
+		isGNUSparse := h.typeflag == 'S' && block[482] != 0
+		if err := s.skip(blockSize); err != nil {
+			return err
+		}
+		switch h.typeflag {
+		case 'x', 'g', 'L', 'K':
+			meta, err := s.meta(h.size)
+			if err != nil {
+				return err
+			}
+			switch h.typeflag {
+			case 'x':
+				if p, ok := paxRecord(meta, "path"); ok {
+					path = p
+				}
+				if v, ok := paxRecord(meta, "size"); ok {
+					if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
+						size = n
+					}
+				}
+			case 'L':
+				path = cString(meta)
+			}
+			continue
+		case '1', '2', '3', '4', '5', '6':
+			h.size, size = 0, -1
+		}
+		for isGNUSparse { // further maps follow while a flag says so
+			block, err := s.r.Peek(blockSize)
+			if err != nil && err != io.EOF {
+				return err
+			}
+			isGNUSparse = len(block) == blockSize && block[504] != 0
+			if err := s.skip(int64(len(block))); err != nil {
+				return err
+			}
+		}
+		if size >= 0 {
+			h.size = size
+		}
+		if path != "" {
+			h.path = path
+		}
+		path, size = "", -1
+		s.header(h.path)
+		if h.size > 0 {
+			if err := s.content(h.path, h.size); err != nil {
+				return err
+			}
+			if err := s.skip(-h.size & (blockSize - 1)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// header ends the header run at the current offset.
+func (s *scanner) header(path string) {
+	if s.off > s.start {
+		s.nodes = append(s.nodes, &Node{Kind: Header, Path: path, Off: s.start, Len: s.off - s.start})
+	}
+	s.start = s.off
+}
+
+// content passes over n bytes, or all the rest if n is -1, and sums them.
+func (s *scanner) content(path string, n int64) error {
+	node := &Node{Kind: Content, Path: path, Off: s.off}
+	prefix, err := s.r.Peek(len(node.Prefix))
+	if err != nil && err != io.EOF {
+		return err
+	}
+	copy(node.Prefix[:], prefix)
+	if n >= 0 && int64(len(prefix)) > n {
+		clear(node.Prefix[n:])
+	}
+	s.hash.Reset()
+	var src io.Reader = s.r
+	if n >= 0 {
+		src = io.LimitReader(s.r, n)
+	}
+	m, err := io.Copy(s.hash, src)
+	if err != nil {
+		return err
+	}
+	s.off += m
+	node.Len = m
+	s.hash.Sum(node.Sum[:0])
+	if m > 0 {
+		s.nodes = append(s.nodes, node)
+	}
+	s.start = s.off
+	return nil
+}
+
+// skip passes over n bytes, fewer at the end of the stream.
+func (s *scanner) skip(n int64) error {
+	for n > 0 {
+		m, err := s.r.Discard(int(min(n, 1<<30)))
+		s.off += int64(m)
+		n -= int64(m)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meta reads the body of an extension header and its padding.
+func (s *scanner) meta(n int64) ([]byte, error) {
+	padded := n + (-n & (blockSize - 1))
+	if n < 0 || n > maxMeta {
+		return nil, s.skip(padded)
+	}
+	body := make([]byte, padded)
+	m, err := io.ReadFull(s.r, body)
+	s.off += int64(m)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	return body[:min(int64(m), n)], nil
+}
+
+type tarHeader struct {
+	path     string
+	size     int64
+	typeflag byte
+}
+
+// isHeader tells whether the block's checksum is that of a tar header.
+func isHeader(block []byte) bool {
+	want, ok := parseNumber(block[148:156])
+	if !ok || block[0] == 0 && block[257] == 0 {
+		return false
+	}
+	sum := int64(8 * ' ')
+	for i, b := range block {
+		if i < 148 || i >= 156 {
+			sum += int64(b)
+		}
+	}
+	return sum == want
+}
+
+func parseHeader(block []byte) tarHeader {
+	h := tarHeader{path: cString(block[:100]), typeflag: block[156]}
+	if size, ok := parseNumber(block[124:136]); ok {
+		h.size = size
+	}
+	if bytes.HasPrefix(block[257:], []byte("ustar\x00")) {
+		if prefix := cString(block[345:500]); prefix != "" {
+			h.path = prefix + "/" + h.path
+		}
+	}
+	return h
+}
+
+// parseNumber reads an octal field, or GNU's base-256 form of it.
+func parseNumber(b []byte) (int64, bool) {
+	if b[0]&0x80 != 0 {
+		if b[0] != 0x80 {
+			return 0, false // negative or beyond any length
+		}
+		n := int64(0)
+		for _, c := range b[1:] {
+			if n >= 1<<54 {
+				return 0, false
+			}
+			n = n<<8 | int64(c)
+		}
+		return n, true
+	}
+	text := strings.Trim(string(b), " \x00")
+	if text == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(text, 8, 63)
+	return n, err == nil && n >= 0
+}
+
+// paxRecord finds a "length key=value\n" record.
+func paxRecord(meta []byte, key string) (string, bool) {
+	for len(meta) > 0 {
+		length, rest, ok := bytes.Cut(meta, []byte{' '})
+		n, err := strconv.Atoi(string(length))
+		if !ok || err != nil || n <= len(length)+1 || n > len(meta) {
+			return "", false
+		}
+		record := rest[:n-len(length)-1]
+		meta = meta[n:]
+		if k, v, ok := bytes.Cut(record, []byte{'='}); ok && string(k) == key {
+			return strings.TrimSuffix(string(v), "\n"), true
+		}
+	}
+	return "", false
+}
+
+func cString(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b)
+}
