@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -17,6 +18,7 @@ const (
 	pgzip     framing = 1 // blocks of arg bytes as klauspost/pgzip cuts them
 	pigz      framing = 2 // pieces of arg bytes as pigz cuts them
 	flushOnce framing = 3 // one stream, flushed after the first arg bytes
+	flushEnd  framing = 4 // one stream, flushed before its end
 )
 
 // coding is the identity of whatever wrote one stream.
@@ -98,7 +100,7 @@ func (c coding) check(f Format) error {
 		return fmt.Errorf("%w: %s %s has no framing %d", ErrUnknownEncoder, e.name, e.class, c.framing)
 	}
 	switch c.framing {
-	case oneStream:
+	case oneStream, flushEnd:
 		if c.arg != 0 {
 			return fmt.Errorf("%w: stray framing argument", ErrInvalid)
 		}
@@ -119,6 +121,8 @@ func (c coding) check(f Format) error {
 	}
 	return nil
 }
+
+var errDict = errors.New("recipe: this encoder takes no dictionary")
 
 // pools keeps idle engines, by the part of the coding that they depend on.
 var pools sync.Map // of coding -> *sync.Pool

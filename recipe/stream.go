@@ -60,7 +60,7 @@ func (s *whole) Write(b []byte) (int, error) {
 }
 
 func (s *whole) Close() error {
-	err := s.engine.Close()
+	err := s.coding.end(s.engine, true)
 	if err == nil {
 		s.coding.put(s.engine)
 	}
@@ -172,7 +172,7 @@ func (c coding) end(e engine, last bool) error {
 		}
 		return p.EndPiece()
 	}
-	if c.framing == pgzip {
+	if c.framing == pgzip || c.framing == flushEnd {
 		if err := e.Flush(); err != nil {
 			return err
 		}
