@@ -1,0 +1,171 @@
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// features are the required features that this version knows.
+var features = map[string]bool{}
+
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+// ParseConfig reads and checks a Config.
+func ParseConfig(b []byte) (*Config, error) {
+	if len(b) > MaxConfig {
+		return nil, corrupt("its description has %d bytes, over the limit of %d", len(b), MaxConfig)
+	}
+	// The version comes first: a newer format may look different otherwise.
+	var head struct {
+		FormatVersion int      `json:"formatVersion"`
+		Requires      []string `json:"requires"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, corrupt("its description is no JSON: %v", err)
+	}
+	if head.FormatVersion > Version {
+		return nil, fmt.Errorf("%w: format version %d, this program knows %d", ErrVersion, head.FormatVersion, Version)
+	}
+	for _, f := range head.Requires {
+		if !features[f] {
+			return nil, fmt.Errorf("%w: it requires %q", ErrVersion, f)
+		}
+	}
+	var c Config
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, corrupt("its description: %v", err)
+	}
+	if again, err := json.Marshal(&c); err != nil || !bytes.Equal(again, b) {
+		return nil, corrupt("its description is not in canonical form")
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+func (c *Config) check() error {
+	if c.FormatVersion != Version {
+		return corrupt("format version %d", c.FormatVersion)
+	}
+	if len(c.Targets) == 0 {
+		return corrupt("it has no target")
+	}
+	if len(c.Layers) > MaxLayers || len(c.Reference) > MaxLayers {
+		return corrupt("over %d layers", MaxLayers)
+	}
+	if err := checkDigest("metadata", c.Metadata); err != nil {
+		return err
+	}
+	have := make(map[digest.Digest]bool)
+	for i, r := range c.Reference {
+		if err := checkDigest(fmt.Sprintf("reference layer %d", i), r.DiffID); err != nil {
+			return err
+		}
+		if r.Size < 0 {
+			return corrupt("reference layer %d has a size of %d", i, r.Size)
+		}
+		if have[r.DiffID] {
+			return corrupt("reference layer %s comes twice", r.DiffID)
+		}
+		have[r.DiffID] = true
+	}
+	for i, b := range c.Bases {
+		if err := checkDigest(fmt.Sprintf("base %d", i), b.ID); err != nil {
+			return err
+		}
+		if len(b.DiffIDs) > MaxLayers {
+			return corrupt("base %d has over %d layers", i, MaxLayers)
+		}
+		for _, id := range b.DiffIDs {
+			if err := checkDigest(fmt.Sprintf("a layer of base %d", i), id); err != nil {
+				return err
+			}
+		}
+	}
+	seen := make(map[digest.Digest]bool)
+	for i := range c.Layers {
+		l := &c.Layers[i]
+		if err := l.check(); err != nil {
+			return err
+		}
+		if seen[l.DiffID] {
+			return corrupt("layer %s comes twice", l.DiffID)
+		}
+		seen[l.DiffID] = true
+	}
+	for i := range c.Targets {
+		if err := c.checkTarget(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Layer) check() error {
+	if err := checkDigest("layer", l.DiffID); err != nil {
+		return err
+	}
+	if l.Size < 0 {
+		return corrupt("layer %s has a size of %d", l.DiffID, l.Size)
+	}
+	switch l.Carried {
+	case CarriedBase:
+		if l.Data != "" {
+			return corrupt("layer %s is in the base and in the package", l.DiffID)
+		}
+	case CarriedDelta, CarriedBlob:
+		if err := checkDigest("data of layer "+l.DiffID.String(), l.Data); err != nil {
+			return err
+		}
+	default:
+		return corrupt("layer %s is carried in an unknown way, %q", l.DiffID, l.Carried)
+	}
+	for _, b := range l.Blobs {
+		if err := checkDigest("blob of layer "+l.DiffID.String(), b.Digest); err != nil {
+			return err
+		}
+		if b.Size < 0 || b.Recipe != nil && *b.Recipe < 0 {
+			return corrupt("blob %s has impossible numbers", b.Digest)
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkTarget(i int) error {
+	t := &c.Targets[i]
+	for _, p := range []*Part{&t.Config, t.Manifest} {
+		if p == nil {
+			continue
+		}
+		if err := checkDigest(fmt.Sprintf("target %d", i), p.Digest); err != nil {
+			return err
+		}
+		if p.Size < 0 || p.Size > MaxManifest || p.Part < 0 {
+			return corrupt("target %d has impossible numbers", i)
+		}
+	}
+	if len(t.Layers) > MaxLayers {
+		return corrupt("target %d has over %d layers", i, MaxLayers)
+	}
+	for _, n := range t.Layers {
+		if n < 0 || n >= len(c.Layers) {
+			return corrupt("target %d names layer %d of %d", i, n, len(c.Layers))
+		}
+	}
+	return nil
+}
+
+// checkDigest accepts sha256 alone: it is what image IDs and DiffIDs are made
+// of, and what this program verifies.
+func checkDigest(what string, d digest.Digest) error {
+	if err := d.Validate(); err != nil || d.Algorithm() != digest.SHA256 {
+		return corrupt("%s: %q is no sha256 digest", what, d)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+// Package format reads and writes the package that carries a delta.
+//
+// A package is an OCI image layout (image-spec v1.1) in one uncompressed tar.
+// Its index names one manifest with the artifact type [ArtifactType]; the
+// manifest's subject is the manifest of the target image; its config is a
+// [Config], and its layers are the blobs that the Config refers to by digest.
+// So any tool that copies OCI artifacts can carry a package, and any registry
+// can keep it.
+//
+// This package knows how the parts lie on the wire and checks everything that
+// can be checked without doing the work: digests, sizes, references between
+// parts, limits. What the blobs mean is the business of package delta; all of
+// it is specified in docs/format.md.
+package format
+
+import (
+	"errors"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Version is the version of the format that this package reads and writes.
+const Version = 1
+
+// Media types of a package's parts.
+const (
+	ArtifactType      = "application/vnd.docker-delta.v1"
+	MediaTypeConfig   = "application/vnd.docker-delta.config.v1+json"
+	MediaTypeMetadata = "application/vnd.docker-delta.metadata.v1"
+	MediaTypeLayer    = "application/vnd.docker-delta.layer.v1"
+	MediaTypeBlob     = "application/vnd.docker-delta.blob.v1"
+)
+
+// Annotations on the manifest, for those who look at a package in a registry.
+const (
+	AnnotationBase       = "io.docker-delta.base.digest"   // image ID of the base
+	AnnotationBaseName   = "io.docker-delta.base.name"     // a name of the base
+	AnnotationTarget     = "io.docker-delta.target.digest" // image ID of the target
+	AnnotationTargetName = "io.docker-delta.target.name"   // a name of the target
+	AnnotationPlatform   = "io.docker-delta.platform"      // os/arch[/variant]
+)
+
+// Limits on the parts that are read into memory as a whole.
+const (
+	MaxManifest = 4 << 20  // bytes of an index or manifest
+	MaxConfig   = 16 << 20 // bytes of a Config
+	MaxMetadata = 64 << 20 // bytes of metadata, coded or not
+	MaxLayers   = 4096     // layers in a base or target
+	MaxMembers  = 8192     // members of the tar
+)
+
+var (
+	// ErrNotPackage reports a file that is no package of ours at all.
+	ErrNotPackage = errors.New("not a delta package")
+	// ErrVersion reports a package of a version, or with a required feature,
+	// that this program does not know.
+	ErrVersion = errors.New("made for a newer version of docker-delta")
+	// ErrCorrupt reports a package that is damaged or contradicts itself.
+	ErrCorrupt = errors.New("damaged delta package")
+)
+
+// Config says what a package holds. It is coded as canonical JSON: exactly as
+// encoding/json writes these structs, without spaces.
+type Config struct {
+	FormatVersion int `json:"formatVersion"`
+	// Requires names the features a reader must know to rebuild the target.
+	Requires []string `json:"requires,omitempty"`
+	// Bases are the images that the receiver is expected to have.
+	Bases []Base `json:"bases,omitempty"`
+	// Targets are the images that the package rebuilds.
+	Targets []Target `json:"targets"`
+	// Reference lists the base layers, by DiffID, that make up the reference,
+	// in the order of their addresses.
+	Reference []ReferenceLayer `json:"reference,omitempty"`
+	// Layers are all layers of the targets, each once, in the order in which
+	// they must be rebuilt.
+	Layers []Layer `json:"layers"`
+	// Metadata is the blob that holds the parts that are given by number.
+	Metadata digest.Digest `json:"metadata"`
+}
+
+// Base identifies a base image.
+type Base struct {
+	Names    []string      `json:"names,omitempty"`
+	ID       digest.Digest `json:"id"` // digest of its config
+	Platform string        `json:"platform,omitempty"`
+	// DiffIDs are its layers, lowest first.
+	DiffIDs []digest.Digest `json:"diffIDs"`
+}
+
+// ReferenceLayer is a layer of a base that the delta copies from.
+type ReferenceLayer struct {
+	DiffID digest.Digest `json:"diffID"`
+	Size   int64         `json:"size"` // of the decompressed tar
+}
+
+// Target is an image that the package rebuilds.
+type Target struct {
+	Names    []string `json:"names,omitempty"`
+	Platform string   `json:"platform,omitempty"`
+	// Config is the image config; its digest is the image ID.
+	Config Part `json:"config"`
+	// Manifest is the exact manifest, where the target had one.
+	Manifest *Part `json:"manifest,omitempty"`
+	// Layers are the image's layers, lowest first, as numbers into
+	// Config.Layers.
+	Layers []int `json:"layers"`
+}
+
+// Part is a run of the metadata.
+type Part struct {
+	MediaType string        `json:"mediaType,omitempty"`
+	Digest    digest.Digest `json:"digest"`
+	Size      int64         `json:"size"`
+	Part      int           `json:"part"`
+}
+
+// How a layer is carried.
+const (
+	CarriedBase  = "base"  // the base has it; nothing is sent
+	CarriedDelta = "delta" // coded against the reference
+	CarriedBlob  = "blob"  // as the compressed blob of the target
+)
+
+// Layer is a layer of a target.
+type Layer struct {
+	DiffID digest.Digest `json:"diffID"`
+	Size   int64         `json:"size"` // of the decompressed tar
+	// Carried is one of the constants above.
+	Carried string `json:"carried"`
+	// Data is the blob of this package that carries it.
+	Data digest.Digest `json:"data,omitempty"`
+	// Blobs are the layer's compressed forms in the targets' manifests.
+	Blobs []Blob `json:"blobs,omitempty"`
+}
+
+// Blob is a compressed form of a layer.
+type Blob struct {
+	MediaType string        `json:"mediaType"`
+	Digest    digest.Digest `json:"digest"`
+	Size      int64         `json:"size"`
+	// Recipe is the part of the metadata that rebuilds the blob from the
+	// decompressed tar; without it, the blob cannot be rebuilt unless it is
+	// what the package carries, or is not compressed at all.
+	Recipe *int `json:"recipe,omitempty"`
+}
+
+// Manifest is what the package's manifest says.
+type Manifest = ocispec.Manifest

@@ -1,0 +1,308 @@
+package format
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Package is an open package whose manifest and Config have been checked.
+type Package struct {
+	Config   *Config
+	Manifest *Manifest
+	// Descriptor is that of the manifest.
+	Descriptor ocispec.Descriptor
+	files      files
+	verified   map[digest.Digest]bool
+}
+
+// files gives the members of a layout.
+type files interface {
+	open(name string) (*io.SectionReader, error)
+	io.Closer
+}
+
+// OpenPath opens a package: a file, or an OCI layout directory that holds the
+// package alone.
+func OpenPath(path string) (*Package, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return open(&dirFiles{root: path})
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Open(f, info.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	p.files.(*tarFiles).closer = f
+	return p, nil
+}
+
+// Open opens a package of size bytes.
+func Open(r io.ReaderAt, size int64) (*Package, error) {
+	t, err := indexTar(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return open(t)
+}
+
+func open(fs files) (*Package, error) {
+	p := &Package{files: fs, verified: make(map[digest.Digest]bool)}
+	raw, err := readSmall(fs, ocispec.ImageIndexFile, MaxManifest)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: it has no %s", ErrNotPackage, ocispec.ImageIndexFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var index ocispec.Index
+	if err := json.Unmarshal(raw, &index); err != nil {
+		return nil, corrupt("%s: %v", ocispec.ImageIndexFile, err)
+	}
+	if len(index.Manifests) != 1 {
+		return nil, fmt.Errorf("%w: its index names %d manifests", ErrNotPackage, len(index.Manifests))
+	}
+	p.Descriptor = index.Manifests[0]
+	raw, err = p.small(p.Descriptor, MaxManifest)
+	if err != nil {
+		return nil, err
+	}
+	var m Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, corrupt("its manifest: %v", err)
+	}
+	if m.ArtifactType != ArtifactType && m.Config.MediaType != MediaTypeConfig {
+		if isNewer(m.ArtifactType) {
+			return nil, fmt.Errorf("%w: artifact type %s", ErrVersion, m.ArtifactType)
+		}
+		what := "an image"
+		if m.ArtifactType != "" {
+			what = "an artifact of type " + m.ArtifactType
+		}
+		return nil, fmt.Errorf("%w: it is %s", ErrNotPackage, what)
+	}
+	p.Manifest = &m
+	raw, err = p.small(m.Config, MaxConfig)
+	if err != nil {
+		return nil, err
+	}
+	if p.Config, err = ParseConfig(raw); err != nil {
+		return nil, err
+	}
+	return p, p.checkBlobs()
+}
+
+func isNewer(artifactType string) bool {
+	return strings.HasPrefix(artifactType, strings.TrimSuffix(ArtifactType, "1"))
+}
+
+// checkBlobs makes sure that every blob the Config refers to is there.
+func (p *Package) checkBlobs() error {
+	have := make(map[digest.Digest]bool)
+	for _, d := range p.Manifest.Layers {
+		if err := checkDigest("blob", d.Digest); err != nil {
+			return err
+		}
+		have[d.Digest] = true
+	}
+	if !have[p.Config.Metadata] {
+		return corrupt("the manifest does not list the metadata")
+	}
+	for _, l := range p.Config.Layers {
+		if l.Data != "" && !have[l.Data] {
+			return corrupt("the manifest does not list the data of layer %s", l.DiffID)
+		}
+	}
+	return nil
+}
+
+// small reads a described blob into memory.
+func (p *Package) small(d ocispec.Descriptor, limit int64) ([]byte, error) {
+	r, err := p.blob(d)
+	if err != nil {
+		return nil, err
+	}
+	if r.Size() > limit {
+		return nil, corrupt("blob %s has %d bytes, over the limit of %d", d.Digest, r.Size(), limit)
+	}
+	b := make([]byte, r.Size())
+	_, err = r.ReadAt(b, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return b, err
+}
+
+// Blob gives a blob of the manifest after its digest was verified.
+func (p *Package) Blob(d digest.Digest) (*io.SectionReader, error) {
+	for _, desc := range p.Manifest.Layers {
+		if desc.Digest == d {
+			return p.blob(desc)
+		}
+	}
+	return nil, corrupt("it has no blob %s", d)
+}
+
+// BlobSize is the size of a blob of the manifest, 0 if there is none.
+func (p *Package) BlobSize(d digest.Digest) int64 {
+	for _, desc := range p.Manifest.Layers {
+		if desc.Digest == d {
+			return desc.Size
+		}
+	}
+	return 0
+}
+
+// Size is the number of bytes of all parts of the package.
+func (p *Package) Size() int64 {
+	size := p.Descriptor.Size + p.Manifest.Config.Size
+	for _, d := range p.Manifest.Layers {
+		size += d.Size
+	}
+	return size
+}
+
+func (p *Package) blob(d ocispec.Descriptor) (*io.SectionReader, error) {
+	if err := checkDigest("blob", d.Digest); err != nil {
+		return nil, err
+	}
+	r, err := p.files.open(blobPath(d.Digest))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, corrupt("blob %s is missing", d.Digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Size() != d.Size {
+		return nil, corrupt("blob %s has %d bytes in place of %d", d.Digest, r.Size(), d.Size)
+	}
+	if !p.verified[d.Digest] {
+		v := d.Digest.Verifier()
+		if _, err := io.Copy(v, io.NewSectionReader(r, 0, r.Size())); err != nil {
+			return nil, err
+		}
+		if !v.Verified() {
+			return nil, corrupt("the bytes of blob %s do not match its digest", d.Digest)
+		}
+		p.verified[d.Digest] = true
+	}
+	return r, nil
+}
+
+// Close closes the package's file.
+func (p *Package) Close() error { return p.files.Close() }
+
+func readSmall(fs files, name string, limit int64) ([]byte, error) {
+	r, err := fs.open(name)
+	if err != nil {
+		return nil, err
+	}
+	if r.Size() > limit {
+		return nil, corrupt("%s has %d bytes, over the limit of %d", name, r.Size(), limit)
+	}
+	b := make([]byte, r.Size())
+	if _, err = r.ReadAt(b, 0); err == io.EOF {
+		err = nil
+	}
+	return b, err
+}
+
+// tarFiles is a layout in a tar.
+type tarFiles struct {
+	members map[string]*io.SectionReader
+	closer  io.Closer
+}
+
+func indexTar(r io.ReaderAt, size int64) (*tarFiles, error) {
+	s := io.NewSectionReader(r, 0, size)
+	t := &tarFiles{members: make(map[string]*io.SectionReader)}
+	tr := tar.NewReader(s)
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return t, nil
+		}
+		if err != nil {
+			if n == 0 {
+				return nil, fmt.Errorf("%w: it is no tar", ErrNotPackage)
+			}
+			return nil, corrupt("it ends too early or is no tar to its end: %v", err)
+		}
+		if n == MaxMembers {
+			return nil, corrupt("over %d members", MaxMembers)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		at, err := s.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		if h.Size > size-at {
+			return nil, corrupt("it ends inside of %s: %d of %d bytes", h.Name, size-at, h.Size)
+		}
+		t.members[strings.TrimPrefix(h.Name, "./")] = io.NewSectionReader(r, at, h.Size)
+	}
+}
+
+func (t *tarFiles) open(name string) (*io.SectionReader, error) {
+	if r, ok := t.members[name]; ok {
+		return r, nil
+	}
+	return nil, fmt.Errorf("%s: %w", name, os.ErrNotExist)
+}
+
+func (t *tarFiles) Close() error {
+	if t.closer == nil {
+		return nil
+	}
+	return t.closer.Close()
+}
+
+// dirFiles is a layout in a directory.
+type dirFiles struct {
+	root   string
+	opened []*os.File
+}
+
+func (d *dirFiles) open(name string) (*io.SectionReader, error) {
+	f, err := os.Open(filepath.Join(d.root, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", f.Name())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	d.opened = append(d.opened, f)
+	return io.NewSectionReader(f, 0, info.Size()), nil
+}
+
+func (d *dirFiles) Close() error {
+	var errs []error
+	for _, f := range d.opened {
+		errs = append(errs, f.Close())
+	}
+	d.opened = nil
+	return errors.Join(errs...)
+}
