@@ -1,55 +1,56 @@
 package goflate
 
 import (
-	"encoding/binary"
 	"io"
+
+	"github.com/docker-delta/docker-delta/recipe/internal/goflate/huffman"
 )
 
 // blockWriter chooses the form of each block and writes it.
 type blockWriter struct {
-	bitWriter
-	litFreq [numLitLen]int32
-	offFreq [numOffsets]int32
-	lit     *coder
-	off     *coder
-	header  header
-
-	fixedLit, fixedOff []code
-	huffOff            *coder // for blocks without matches: one code of one bit
-
-	// The codes of a block's matches with their extra bits.
-	lenBits [256]struct {
-		bits uint32
-		n    uint8
-	}
+	huffman.BitWriter
+	litFreq [huffman.NumLitLen]int32
+	offFreq [huffman.NumOffsets]int32
+	lit     *huffman.Coder
+	off     *huffman.Coder
+	header  *huffman.Header
 }
 
+var (
+	fixedLit, fixedOff = huffman.FixedCodes()
+
+	// noOffsets is the offset code of a block without matches: one code of one bit.
+	noOffsets = func() []huffman.Code {
+		c := huffman.NewCoder(huffman.NumOffsets)
+		c.Generate([]int32{1}, huffman.MaxCodeLen)
+		return c.Codes
+	}()
+)
+
 func newBlockWriter(w io.Writer) *blockWriter {
-	b := &blockWriter{lit: newCoder(numLitLen), off: newCoder(numOffsets), huffOff: newCoder(numOffsets)}
-	b.header.coder = newCoder(numCodeLen)
-	b.fixedLit, b.fixedOff = fixedCodes()
-	b.huffOff.generate([]int32{1}, maxCodeLen)
-	b.reset(w)
+	b := &blockWriter{
+		lit:    huffman.NewCoder(huffman.NumLitLen),
+		off:    huffman.NewCoder(huffman.NumOffsets),
+		header: huffman.NewHeader(),
+	}
+	b.ResetWriter(w)
 	return b
 }
 
 // storedHeader starts a stored block of n bytes.
 func (b *blockWriter) storedHeader(n int, final bool) {
-	b.writeBits(uint64(bit(final)), 3)
-	b.align()
-	b.writeBits(uint64(n)|uint64(^uint16(n))<<16, 32)
+	if final {
+		b.WriteBits(1, 3)
+	} else {
+		b.WriteBits(0, 3)
+	}
+	b.Align()
+	b.WriteBits(uint64(n)|uint64(^uint16(n))<<16, 32)
 }
 
 func (b *blockWriter) writeStored(p []byte) {
 	b.storedHeader(len(p), false)
-	b.writeBytes(p)
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	b.WriteBytes(p)
 }
 
 // storedBits is the size of p as a stored block.
@@ -57,48 +58,49 @@ func storedBits(p []byte) int { return (len(p) + 5) * 8 }
 
 // writeBlock writes tokens in the smallest of the three forms. The plain bytes
 // they stand for are plain; nil if they are no longer at hand, which rules out a stored block.
-func (b *blockWriter) writeBlock(tokens []token, plain []byte) {
+func (b *blockWriter) writeBlock(tokens []huffman.Token, plain []byte) {
 	numLit, numOff := b.index(tokens)
-	extra, storable := 0, plain != nil && len(plain) <= maxStored
+	extra, storable := 0, plain != nil && len(plain) <= huffman.MaxStored
 	if storable { // else it would only add the same to both sizes
-		for c, f := range b.litFreq[firstLen:] {
-			extra += int(f) * int(lengthExtra[c])
+		for c, f := range b.litFreq[huffman.FirstLen:] {
+			extra += int(f) * int(huffman.LengthExtra[c])
 		}
 		for c, f := range b.offFreq {
-			extra += int(f) * int(offsetExtra[c])
+			extra += int(f) * int(huffman.OffsetExtra[c])
 		}
 	}
-	size := 3 + bitLength(b.fixedLit, b.litFreq[:]) + bitLength(b.fixedOff, b.offFreq[:]) + extra
-	lit, off := b.fixedLit, b.fixedOff
-
-	b.header.build(b.lit.codes[:numLit], b.off.codes[:numOff])
-	if dynamic := b.dynamicSize(b.off.codes) + extra; dynamic < size {
-		size = dynamic
-		lit, off = b.lit.codes, b.off.codes
-	}
+	b.header.Build(b.lit.Codes[:numLit], b.off.Codes[:numOff])
+	fixed := 3 + huffman.BitLength(fixedLit, b.litFreq[:]) + huffman.BitLength(fixedOff, b.offFreq[:]) + extra
+	dynamic := b.dynamicSize(b.off.Codes) + extra
 	switch {
-	case storable && storedBits(plain) < size:
+	case storable && storedBits(plain) < min(fixed, dynamic):
 		b.writeStored(plain)
-		return
-	case &lit[0] == &b.fixedLit[0]:
-		b.writeBits(2, 3)
+	case dynamic < fixed:
+		b.writeTokens(tokens)
 	default:
-		b.header.write(&b.bitWriter)
+		b.WriteBits(2, 3)
+		b.WriteTokens(tokens, fixedLit, fixedOff)
+		b.WriteCode(fixedLit[huffman.EndOfBlock])
 	}
-	b.writeTokens(tokens, lit, off)
 }
 
 // writeDynamic writes tokens with codes of their own, or plain as it is if
 // that saves less than a sixteenth.
-func (b *blockWriter) writeDynamic(tokens []token, plain []byte) {
+func (b *blockWriter) writeDynamic(tokens []huffman.Token, plain []byte) {
 	numLit, numOff := b.index(tokens)
-	b.header.build(b.lit.codes[:numLit], b.off.codes[:numOff])
-	if size := b.dynamicSize(b.off.codes); storedBits(plain) < size+size>>4 {
+	b.header.Build(b.lit.Codes[:numLit], b.off.Codes[:numOff])
+	if size := b.dynamicSize(b.off.Codes); storedBits(plain) < size+size>>4 {
 		b.writeStored(plain)
 		return
 	}
-	b.header.write(&b.bitWriter)
-	b.writeTokens(tokens, b.lit.codes, b.off.codes)
+	b.writeTokens(tokens)
+}
+
+// writeTokens writes the indexed tokens with their own codes.
+func (b *blockWriter) writeTokens(tokens []huffman.Token) {
+	b.header.Write(&b.BitWriter)
+	b.WriteTokens(tokens, b.lit.Codes, b.off.Codes)
+	b.WriteCode(b.lit.Codes[huffman.EndOfBlock])
 }
 
 // writeLiterals writes plain without matches, or as it is if that saves less
@@ -109,107 +111,54 @@ func (b *blockWriter) writeLiterals(plain []byte) {
 	for _, v := range plain {
 		b.litFreq[v]++
 	}
-	b.litFreq[endOfBlock] = 1
-	b.lit.generate(b.litFreq[:], maxCodeLen)
-	b.header.build(b.lit.codes[:endOfBlock+1], b.huffOff.codes[:1])
-	if size := b.dynamicSize(b.huffOff.codes); storedBits(plain) < size+size>>4 {
+	b.litFreq[huffman.EndOfBlock] = 1
+	b.lit.Generate(b.litFreq[:], huffman.MaxCodeLen)
+	b.header.Build(b.lit.Codes[:huffman.EndOfBlock+1], noOffsets[:1])
+	if size := b.dynamicSize(noOffsets); storedBits(plain) < size+size>>4 {
 		b.writeStored(plain)
 		return
 	}
-	b.header.write(&b.bitWriter)
-	codes := (*[numLitLen]code)(b.lit.codes)
-	for _, v := range plain {
-		b.writeCode(codes[v])
-	}
-	b.writeCode(codes[endOfBlock])
+	b.header.Write(&b.BitWriter)
+	b.WriteLiterals(plain, b.lit.Codes[:256])
+	b.WriteCode(b.lit.Codes[huffman.EndOfBlock])
 }
 
 // dynamicSize is the size in bits of the indexed block with its own codes,
 // without the extra bits of matches.
-func (b *blockWriter) dynamicSize(off []code) int {
-	return b.header.size() + bitLength(b.lit.codes, b.litFreq[:]) + bitLength(off, b.offFreq[:])
+func (b *blockWriter) dynamicSize(off []huffman.Code) int {
+	return b.header.Size() + huffman.BitLength(b.lit.Codes, b.litFreq[:]) + huffman.BitLength(off, b.offFreq[:])
 }
 
 // index counts the symbols of tokens, makes codes for them, and returns how many
 // symbols of each alphabet the header has to describe.
-func (b *blockWriter) index(tokens []token) (numLit, numOff int) {
+func (b *blockWriter) index(tokens []huffman.Token) (numLit, numOff int) {
 	clear(b.litFreq[:])
-	clear(b.offFreq[:])
 	var lengths [256]int32
+	var offsets [32]int32
 	for _, t := range tokens {
-		if t < matchFlag {
+		if t.IsMatch() {
+			lengths[t.Length()]++
+			offsets[t.OffsetCode()]++
+		} else {
 			b.litFreq[t&0xff]++
-			continue
 		}
-		lengths[t.length()]++
-		b.offFreq[offsetCode(t.offset())%32]++
 	}
 	for n, f := range lengths {
-		b.litFreq[firstLen+int(lengthCode[n])] += f
+		b.litFreq[huffman.FirstLen+int(huffman.LengthCode[n])] += f
 	}
-	b.litFreq[endOfBlock] = 1
-	for numLit = numLitLen; b.litFreq[numLit-1] == 0; {
+	b.offFreq = [huffman.NumOffsets]int32(offsets[:])
+	b.litFreq[huffman.EndOfBlock] = 1
+	for numLit = huffman.NumLitLen; b.litFreq[numLit-1] == 0; {
 		numLit--
 	}
-	for numOff = numOffsets; numOff > 0 && b.offFreq[numOff-1] == 0; {
+	for numOff = huffman.NumOffsets; numOff > 0 && b.offFreq[numOff-1] == 0; {
 		numOff--
 	}
 	if numOff == 0 { // a header describes one offset code at least
 		b.offFreq[0] = 1
 		numOff = 1
 	}
-	b.lit.generate(b.litFreq[:], maxCodeLen)
-	b.off.generate(b.offFreq[:], maxCodeLen)
+	b.lit.Generate(b.litFreq[:], huffman.MaxCodeLen)
+	b.off.Generate(b.offFreq[:], huffman.MaxCodeLen)
 	return numLit, numOff
-}
-
-// writeTokens writes tokens and the end of the block.
-func (b *blockWriter) writeTokens(tokens []token, litCodes, offCodes []code) {
-	lit := (*[numLitLen]code)(litCodes)
-	for n := range b.lenBits {
-		c := lengthCode[n]
-		lc := lit[firstLen+int(c)]
-		b.lenBits[n].bits = uint32(lc.bits) | uint32(uint8(n)-lengthBase[c])<<lc.len
-		b.lenBits[n].n = lc.len + lengthExtra[c]
-	}
-	var off [32]struct {
-		bits, base uint16
-		len, total uint8
-	}
-	for c := range offCodes[:numOffsets] {
-		oc := offCodes[c]
-		off[c].bits, off[c].base, off[c].len, off[c].total = oc.bits, offsetBase[c], oc.len, oc.len+offsetExtra[c]
-	}
-
-	for len(tokens) > 0 {
-		// As many tokens as surely fit, at up to 48 bits each.
-		k := min(len(tokens), (len(b.buf)-8-b.n)/6)
-		acc, nb, n := b.acc, b.nb, b.n
-		for _, t := range tokens[:k] {
-			if t < matchFlag {
-				c := lit[t&0xff]
-				acc |= uint64(c.bits) << (nb & 63)
-				nb += uint(c.len)
-			} else {
-				l := &b.lenBits[t.length()]
-				acc |= uint64(l.bits) << (nb & 63)
-				nb += uint(l.n)
-				o := t.offset()
-				oc := &off[offsetCode(o)%32]
-				v := uint64(oc.bits) | uint64(uint16(o)-oc.base)<<(oc.len&63)
-				acc |= v << (nb & 63)
-				nb += uint(oc.total)
-			}
-			binary.LittleEndian.PutUint64(b.buf[n:], acc)
-			n += int(nb >> 3)
-			acc >>= nb &^ 7 & 63
-			nb &= 7
-		}
-		b.acc, b.nb, b.n = acc, nb, n
-		tokens = tokens[k:]
-		if b.n+64 > outSize {
-			b.send()
-		}
-	}
-	b.writeCode(lit[endOfBlock])
 }

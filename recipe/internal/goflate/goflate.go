@@ -76,12 +76,12 @@ func (z *Writer) Write(p []byte) (int, error) {
 	if z.closed {
 		return 0, errClosed
 	}
-	if z.out.err != nil {
-		return 0, z.out.err
+	if z.out.Err() != nil {
+		return 0, z.out.Err()
 	}
 	z.comp.write(p)
-	if z.out.err != nil {
-		return 0, z.out.err
+	if z.out.Err() != nil {
+		return 0, z.out.Err()
 	}
 	return len(p), nil
 }
@@ -93,31 +93,31 @@ func (z *Writer) Flush() error {
 	if z.closed {
 		return errClosed
 	}
-	if z.out.err != nil {
-		return z.out.err
+	if z.out.Err() != nil {
+		return z.out.Err()
 	}
 	z.comp.sync()
 	z.out.storedHeader(0, false)
-	z.out.drain()
-	return z.out.err
+	z.out.Drain()
+	return z.out.Err()
 }
 
 // Close emits all that was written and the final block. It does not close the
 // underlying writer. Closing again does nothing.
 func (z *Writer) Close() error {
-	if z.closed || z.out.err != nil {
-		return z.out.err
+	if z.closed || z.out.Err() != nil {
+		return z.out.Err()
 	}
 	z.comp.sync()
 	z.out.storedHeader(0, true)
-	z.out.drain()
-	z.closed = z.out.err == nil
-	return z.out.err
+	z.out.Drain()
+	z.closed = z.out.Err() == nil
+	return z.out.Err()
 }
 
 // Reset starts a new stream on w with the level of z.
 func (z *Writer) Reset(w io.Writer) {
-	z.out.reset(w)
+	z.out.ResetWriter(w)
 	z.comp.reset()
 	z.closed = false
 }

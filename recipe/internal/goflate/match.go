@@ -3,6 +3,8 @@ package goflate
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/docker-delta/docker-delta/recipe/internal/goflate/huffman"
 )
 
 const (
@@ -12,7 +14,7 @@ const (
 	hashMul    = 0x1e35a7bd
 
 	minMatch  = 4 // the shortest match this encoder makes
-	lookAhead = minMatch + maxLength
+	lookAhead = minMatch + huffman.MaxLength
 
 	// tooFar is the distance above which a match of minMatch bytes is not worth it.
 	tooFar = 4096
@@ -62,7 +64,7 @@ type matcher struct {
 	length, offset int
 	pending        bool // the byte at index-1 has no token yet
 
-	tokens []token
+	tokens []huffman.Token
 
 	// head has the last position, plus base, of each hash; 0 for none.
 	// dist has the distance from each position to the one before with its hash.
@@ -72,7 +74,7 @@ type matcher struct {
 }
 
 func newMatcher(out *blockWriter, level int) *matcher {
-	m := &matcher{search: searches[level], out: out, tokens: make([]token, 0, maxTokens)}
+	m := &matcher{search: searches[level], out: out, tokens: make([]huffman.Token, 0, maxTokens)}
 	m.start()
 	return m
 }
@@ -90,7 +92,7 @@ func (m *matcher) reset() {
 }
 
 func (m *matcher) write(p []byte) {
-	for len(p) > 0 && m.out.err == nil {
+	for len(p) > 0 && m.out.Err() == nil {
 		n := copy(m.window[m.end:2*windowSize], p)
 		m.end += n
 		p = p[n:]
@@ -104,7 +106,7 @@ func (m *matcher) write(p []byte) {
 func (m *matcher) sync() {
 	m.run(1)
 	if m.pending {
-		m.tokens = append(m.tokens, token(m.window[m.index-1]))
+		m.tokens = append(m.tokens, huffman.Token(m.window[m.index-1]))
 		m.pending = false
 	}
 	if len(m.tokens) > 0 {
@@ -167,7 +169,7 @@ func (m *matcher) insert(i int) int {
 // runGreedy takes every match that it finds.
 func (m *matcher) runGreedy(need int) {
 	last := m.end - (minMatch - 1) // positions before it can be inserted
-	for m.end-m.index >= need && m.out.err == nil {
+	for m.end-m.index >= need && m.out.Err() == nil {
 		i := m.index
 		length, offset := 0, 0
 		if i < last {
@@ -176,10 +178,10 @@ func (m *matcher) runGreedy(need int) {
 			}
 		}
 		if length < minMatch {
-			m.tokens = append(m.tokens, token(m.window[i]))
+			m.tokens = append(m.tokens, huffman.Token(m.window[i]))
 			m.index++
 		} else {
-			m.tokens = append(m.tokens, matchToken(length, offset))
+			m.tokens = append(m.tokens, huffman.Match(length, offset))
 			m.index += length
 			if length <= m.dense {
 				for i++; i < min(m.index, last); i++ {
@@ -197,7 +199,7 @@ func (m *matcher) runGreedy(need int) {
 // begins a longer one.
 func (m *matcher) runLazy(need int) {
 	last := m.end - (minMatch - 1)
-	for m.end-m.index >= need && m.out.err == nil {
+	for m.end-m.index >= need && m.out.Err() == nil {
 		i := m.index
 		prevLength, prevOffset := m.length, m.offset
 		m.length = minMatch - 1
@@ -212,7 +214,7 @@ func (m *matcher) runLazy(need int) {
 			}
 		}
 		if prevLength >= minMatch && m.length <= prevLength {
-			m.tokens = append(m.tokens, matchToken(prevLength, prevOffset))
+			m.tokens = append(m.tokens, huffman.Match(prevLength, prevOffset))
 			m.index += prevLength - 1
 			for i++; i < min(m.index, last); i++ {
 				m.insert(i)
@@ -225,7 +227,7 @@ func (m *matcher) runLazy(need int) {
 			continue
 		}
 		if m.pending {
-			m.tokens = append(m.tokens, token(m.window[i-1]))
+			m.tokens = append(m.tokens, huffman.Token(m.window[i-1]))
 			if len(m.tokens) == maxTokens {
 				m.emit(i)
 			}
@@ -238,7 +240,7 @@ func (m *matcher) runLazy(need int) {
 // find looks for the longest match at pos of more than best bytes among the
 // chain that starts at i. It returns zeros if there is none.
 func (m *matcher) find(pos, i, best int) (length, offset int) {
-	limit := min(m.end-pos, maxLength)
+	limit := min(m.end-pos, huffman.MaxLength)
 	nice := min(m.nice, limit)
 	minIndex := max(pos-windowSize, 0)
 	// A longer match has these four bytes at its end.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"github.com/docker-delta/docker-delta/recipe/internal/goflate/huffman"
 )
 
 const (
@@ -15,19 +17,19 @@ const (
 	inputMargin = 16 - 1
 	minBlock    = 1 + 1 + inputMargin
 
-	curLimit = math.MaxInt32 - 2*maxStored
+	curLimit = math.MaxInt32 - 2*huffman.MaxStored
 )
 
 // speeder is the compressor of level 1, which is modelled on Snappy: blocks of
-// maxStored bytes, one candidate for each hash, matches reaching into the block before.
+// huffman.MaxStored bytes, one candidate for each hash, matches reaching into the block before.
 type speeder struct {
 	out    *blockWriter
-	tokens []token
+	tokens []huffman.Token
 	table  [1 << tableBits]tableEntry
 	cur    int32 // added to the positions in the table
 
 	// buf has the block before, if any, in front of the current one.
-	buf  [2 * maxStored]byte
+	buf  [2 * huffman.MaxStored]byte
 	prev int // bytes of the block before
 	n    int // bytes of the current block
 }
@@ -38,22 +40,22 @@ type tableEntry struct {
 }
 
 func newSpeeder(out *blockWriter) *speeder {
-	return &speeder{out: out, cur: maxStored, tokens: make([]token, 0, maxStored)}
+	return &speeder{out: out, cur: huffman.MaxStored, tokens: make([]huffman.Token, 0, huffman.MaxStored)}
 }
 
 func (s *speeder) write(p []byte) {
 	for len(p) > 0 {
-		n := copy(s.buf[maxStored+s.n:], p)
+		n := copy(s.buf[huffman.MaxStored+s.n:], p)
 		s.n += n
 		p = p[n:]
-		if s.n == maxStored {
+		if s.n == huffman.MaxStored {
 			s.block()
 		}
 	}
 }
 
 func (s *speeder) sync() {
-	block := s.buf[maxStored : maxStored+s.n]
+	block := s.buf[huffman.MaxStored : huffman.MaxStored+s.n]
 	switch {
 	case s.n == 0:
 	case s.n >= 128:
@@ -72,7 +74,7 @@ func (s *speeder) reset() { s.forget() }
 // forget puts everything so far out of reach.
 func (s *speeder) forget() {
 	s.n, s.prev = 0, 0
-	s.cur += maxOffset
+	s.cur += huffman.MaxOffset
 	if s.cur >= curLimit {
 		s.rebase()
 	}
@@ -80,7 +82,7 @@ func (s *speeder) forget() {
 
 // rebase lowers cur, and the positions in the table with it.
 func (s *speeder) rebase() {
-	const base = maxOffset + 1
+	const base = huffman.MaxOffset + 1
 	for i := range s.table {
 		s.table[i].pos = max(s.table[i].pos-s.cur+base, 0)
 	}
@@ -96,7 +98,7 @@ func (s *speeder) block() {
 		s.rebase()
 	}
 	s.encode()
-	block := s.buf[maxStored : maxStored+s.n]
+	block := s.buf[huffman.MaxStored : huffman.MaxStored+s.n]
 	if len(s.tokens) > s.n-s.n>>4 { // hardly a match
 		s.out.writeLiterals(block)
 	} else {
@@ -104,7 +106,7 @@ func (s *speeder) block() {
 	}
 	s.cur += int32(s.n)
 	// Keep the block right in front of the next one.
-	copy(s.buf[maxStored-s.n:maxStored], block)
+	copy(s.buf[huffman.MaxStored-s.n:huffman.MaxStored], block)
 	s.prev, s.n = s.n, 0
 }
 
@@ -112,7 +114,7 @@ func hash(v uint32) uint32 { return v * hashMul >> tableShift }
 
 // encode makes the tokens of the current block, which has minBlock bytes at least.
 func (s *speeder) encode() {
-	src := s.buf[maxStored : maxStored+s.n]
+	src := s.buf[huffman.MaxStored : huffman.MaxStored+s.n]
 	load32 := func(i int32) uint32 { return binary.LittleEndian.Uint32(src[i:]) }
 	dst := s.tokens[:0]
 	limit := int32(len(src) - inputMargin)
@@ -137,7 +139,7 @@ func (s *speeder) encode() {
 			now := load32(nextI)
 			s.table[next%(1<<tableBits)] = tableEntry{cv, i + s.cur}
 			next = hash(now)
-			if cv == cand.val && i+s.cur-cand.pos <= maxOffset {
+			if cv == cand.val && i+s.cur-cand.pos <= huffman.MaxOffset {
 				break
 			}
 			cv = now
@@ -147,7 +149,7 @@ func (s *speeder) encode() {
 			// Four bytes match here, and all before is emitted.
 			offset := i + s.cur - cand.pos
 			n := s.matchLen(int(i), int(offset))
-			dst = append(dst, matchToken(n, int(offset)))
+			dst = append(dst, huffman.Match(n, int(offset)))
 			i += int32(n)
 			emitted = i
 			if i >= limit {
@@ -160,7 +162,7 @@ func (s *speeder) encode() {
 			h := hash(uint32(x)) % (1 << tableBits)
 			cand = s.table[h]
 			s.table[h] = tableEntry{uint32(x), s.cur + i}
-			if i+s.cur-cand.pos > maxOffset || uint32(x) != cand.val {
+			if i+s.cur-cand.pos > huffman.MaxOffset || uint32(x) != cand.val {
 				cv = uint32(x >> 8)
 				next = hash(cv)
 				i++
@@ -170,9 +172,9 @@ func (s *speeder) encode() {
 	}
 }
 
-func appendLiterals(dst []token, p []byte) []token {
+func appendLiterals(dst []huffman.Token, p []byte) []huffman.Token {
 	for _, v := range p {
-		dst = append(dst, token(v))
+		dst = append(dst, huffman.Token(v))
 	}
 	return dst
 }
@@ -181,11 +183,11 @@ func appendLiterals(dst []token, p []byte) []token {
 // offset bytes before, of which four bytes are known to be equal. A start
 // beyond the block before is taken as four bytes long.
 func (s *speeder) matchLen(i, offset int) int {
-	limit := min(maxLength, s.n-i)
+	limit := min(huffman.MaxLength, s.n-i)
 	if i-offset+4 < -s.prev {
 		return 4
 	}
-	a, b := s.buf[maxStored+i:maxStored+i+limit], s.buf[maxStored+i-offset:]
+	a, b := s.buf[huffman.MaxStored+i:huffman.MaxStored+i+limit], s.buf[huffman.MaxStored+i-offset:]
 	n := 4
 	for ; n+8 <= limit; n += 8 {
 		if x := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); x != 0 {

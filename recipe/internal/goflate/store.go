@@ -1,11 +1,13 @@
 package goflate
 
-// storer emits full blocks of up to maxStored bytes without looking for
+import "github.com/docker-delta/docker-delta/recipe/internal/goflate/huffman"
+
+// storer emits full blocks of up to huffman.MaxStored bytes without looking for
 // matches: the levels NoCompression and HuffmanOnly.
 type storer struct {
 	out     *blockWriter
 	huffman bool
-	buf     [maxStored]byte
+	buf     [huffman.MaxStored]byte
 	n       int // bytes waiting in buf
 }
 

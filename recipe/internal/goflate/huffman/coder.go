@@ -1,4 +1,4 @@
-package goflate
+package huffman
 
 import (
 	"math"
@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// A code is one Huffman code word, its bits in the order they are sent.
-type code struct {
-	bits uint16
-	len  uint8
+// A Code is one Huffman code word, its bits in the order they are sent.
+// A symbol that does not occur has length 0.
+type Code struct {
+	Bits uint16
+	Len  uint8
 }
 
-// A coder builds length-limited Huffman codes.
-type coder struct {
-	codes []code
+// A Coder builds length-limited Huffman codes.
+type Coder struct {
+	Codes []Code
 	list  []node
 }
 
@@ -26,13 +27,14 @@ func newNode(symbol int, freq int32) node { return node(freq)<<16 | node(symbol)
 func (n node) symbol() int                { return int(n & 0xffff) }
 func (n node) freq() int32                { return int32(n >> 16) }
 
-func newCoder(size int) *coder {
-	return &coder{codes: make([]code, size), list: make([]node, 0, size+1)}
+// NewCoder returns a Coder for an alphabet of size symbols.
+func NewCoder(size int) *Coder {
+	return &Coder{Codes: make([]Code, size), list: make([]node, 0, size)}
 }
 
-// fixedCodes returns the fixed codes of RFC 1951, section 3.2.6.
-func fixedCodes() (litLen, offset []code) {
-	litLen, offset = make([]code, numLitLen), make([]code, numOffsets)
+// FixedCodes returns the fixed codes of RFC 1951, section 3.2.6.
+func FixedCodes() (litLen, offset []Code) {
+	litLen, offset = make([]Code, NumLitLen), make([]Code, NumOffsets)
 	for s := range litLen {
 		switch {
 		case s < 144:
@@ -51,42 +53,43 @@ func fixedCodes() (litLen, offset []code) {
 	return litLen, offset
 }
 
-func newCode(v, length int) code {
-	return code{bits.Reverse16(uint16(v) << (16 - length)), uint8(length)}
+func newCode(v, length int) Code {
+	return Code{bits.Reverse16(uint16(v) << (16 - length)), uint8(length)}
 }
 
-// bitLength returns the number of bits that symbols of these frequencies take.
-func bitLength(codes []code, freq []int32) int {
+// BitLength returns the number of bits that symbols of these frequencies take.
+func BitLength(codes []Code, freq []int32) int {
 	total := 0
+	codes = codes[:len(freq)]
 	for i, f := range freq {
-		total += int(f) * int(codes[i].len)
+		total += int(f) * int(codes[i].Len)
 	}
 	return total
 }
 
-// generate makes the codes for these frequencies, none longer than limit bits.
+// Generate makes the codes for these frequencies, none longer than limit bits.
 // One or two symbols get one bit each.
-func (c *coder) generate(freq []int32, limit int) {
+func (c *Coder) Generate(freq []int32, limit int) {
 	list := c.list[:0]
 	for s, f := range freq {
-		c.codes[s] = code{}
+		c.Codes[s] = Code{}
 		if f != 0 {
 			list = append(list, newNode(s, f))
 		}
 	}
 	if len(list) <= 2 {
 		for i, n := range list {
-			c.codes[n.symbol()] = code{uint16(i), 1}
+			c.Codes[n.symbol()] = Code{uint16(i), 1}
 		}
 		return
 	}
 	slices.Sort(list)
-	var count [maxCodeLen + 1]int32
+	var count [MaxCodeLen + 1]int32
 	bitCounts(list, limit, &count)
 
 	// The rarest symbols have the longest codes. Among codes of one length,
 	// values rise with the symbol (RFC 1951, section 3.2.2).
-	var next [maxCodeLen + 1]int
+	var next [MaxCodeLen + 1]int
 	for v, n := 0, 1; n <= limit; n++ {
 		v <<= 1
 		next[n] = v
@@ -94,19 +97,20 @@ func (c *coder) generate(freq []int32, limit int) {
 	}
 	for n := limit; n > 0; n-- {
 		for _, nd := range list[:count[n]] {
-			c.codes[nd.symbol()].len = uint8(n)
+			c.Codes[nd.symbol()].Len = uint8(n)
 		}
 		list = list[count[n]:]
 	}
 	for s := range freq {
-		if n := int(c.codes[s].len); n > 0 {
-			c.codes[s] = newCode(next[n], n)
+		if n := int(c.Codes[s].Len); n > 0 {
+			c.Codes[s] = newCode(next[n], n)
 			next[n]++
 		}
 	}
 }
 
-const maxCodeLen = 15
+// MaxCodeLen is the length of the longest code word, in bits.
+const MaxCodeLen = 15
 
 // A level is the state of the tree at one depth, in bitCounts.
 type level struct {
@@ -119,7 +123,7 @@ type level struct {
 // bitCounts finds the number of symbols for each code length: the boundary
 // package-merge of Katajainen, Moffat and Turpin, "A Fast and Space-Economical Algorithm for
 // Length-Limited Coding". The list is sorted and has three symbols at least.
-func bitCounts(list []node, limit int, count *[maxCodeLen + 1]int32) {
+func bitCounts(list []node, limit int, count *[MaxCodeLen + 1]int32) {
 	n := int32(len(list))
 	freq := func(i int32) int32 {
 		if i < n {
@@ -131,8 +135,8 @@ func bitCounts(list []node, limit int, count *[maxCodeLen + 1]int32) {
 
 	// leaves[i][j] is the number of symbols to the left of the ancestor, at level j, of
 	// the rightmost item at level i. Level 0 never supplies an item.
-	var levels [maxCodeLen + 2]level
-	var leaves [maxCodeLen + 1][maxCodeLen + 1]int32
+	var levels [MaxCodeLen + 2]level
+	var leaves [MaxCodeLen + 1][MaxCodeLen + 1]int32
 	for i := 1; i <= limit; i++ {
 		levels[i] = level{lastFreq: freq(1), nextCharFreq: freq(2), nextPairFreq: freq(0) + freq(1)}
 		leaves[i][i] = 2
