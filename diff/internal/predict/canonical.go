@@ -1,0 +1,107 @@
+package predict
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Canonical returns a copy of file, of the same length, in which references
+// are replaced by values that do not depend on where things lie, or file
+// itself where there is nothing to replace. Matching canonical forms finds
+// code that only moved as exact copies; their offsets hold for the files.
+//
+// A reference becomes a hash of the first bytes of its target, in which
+// references are zero.
+func Canonical(file []byte) []byte {
+	l, ok := pair(file, file)
+	if !ok {
+		return file
+	}
+	masked := (&canonizer{}).apply(l, file)
+	return (&canonizer{masked: masked}).apply(l, file)
+}
+
+// canonizer replaces predictions by canonical values: zero if masked is nil.
+type canonizer struct{ masked []byte }
+
+func (z *canonizer) apply(l *layout, file []byte) []byte {
+	out := slices.Clone(file)
+	m := &Model{l: l, canon: z, oldEnd: -1}
+	for i := range l.regions {
+		r := &l.regions[i]
+		if r.kind == kindBSS || r.kind == kindHeader || r.kind == kindSections {
+			continue
+		}
+		end := min(r.old.off+r.old.size, int64(len(file)))
+		if r.old.off < end {
+			m.Predict(out[r.old.off:end], file[r.old.off:end], r.old.off, r.old.off)
+		}
+	}
+	return out
+}
+
+// refer writes the canonical value of a field that refers to an address.
+func (z *canonizer) refer(m *Model, c *chunk, pos int, f form, from int64) bool {
+	r := m.l.atVA(from)
+	if r == nil || pos+f.size() > len(c.dst) {
+		return false
+	}
+	v := uint32(0)
+	if r.kind != kindBSS {
+		v = z.nameIn(r, r.old.off+from-r.old.va)
+	}
+	switch f {
+	case rel32, abs32, abs64:
+		m.put(c, pos, f.size(), uint64(v))
+		return true
+	}
+	w := le.Uint32(c.old[pos:])
+	m.put(c, pos, 4, uint64(f.fixedBits(w)|v&^f.fixedBits(^uint32(0))))
+	return true
+}
+
+// name is the canonical value for what lies at a file offset.
+func (z *canonizer) name(l *layout, off int64) uint32 {
+	if r, _ := l.atOff(off); r != nil {
+		return z.nameIn(r, off)
+	}
+	return 0
+}
+
+const (
+	nameText   = 32
+	nameData   = 16
+	nameString = 256
+)
+
+func (z *canonizer) nameIn(r *region, off int64) uint32 {
+	if z.masked == nil {
+		return 0
+	}
+	end := min(int64(len(z.masked)), r.old.off+r.old.size)
+	if off < 0 || off >= end {
+		return 0
+	}
+	b := z.masked[off:end]
+	switch r.kind {
+	case kindText:
+		b = b[:min(len(b), nameText)]
+	case kindFuncname, kindFiletab, kindStrtab, kindPctab:
+		b = b[:min(len(b), nameString)]
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			b = b[:i]
+		}
+	default:
+		b = b[:min(len(b), nameData)]
+	}
+	h := uint64(14695981039346656037)
+	for len(b) >= 8 {
+		h = (h ^ le.Uint64(b)) * 0x9e3779b97f4a7c15
+		h ^= h >> 32
+		b = b[8:]
+	}
+	for _, x := range b {
+		h = (h ^ uint64(x)) * 0x9e3779b97f4a7c15
+	}
+	return uint32(h >> 32)
+}
