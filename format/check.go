@@ -99,6 +99,11 @@ func (c *Config) check() error {
 		}
 		seen[l.DiffID] = true
 	}
+	if p := c.Index; p != nil {
+		if err := p.check("index"); err != nil {
+			return err
+		}
+	}
 	for i := range c.Targets {
 		if err := c.checkTarget(i); err != nil {
 			return err
@@ -126,13 +131,28 @@ func (l *Layer) check() error {
 	default:
 		return corrupt("layer %s is carried in an unknown way, %q", l.DiffID, l.Carried)
 	}
+	carried := false
 	for _, b := range l.Blobs {
+		carried = carried || b.Carried && b.Digest == l.Data
 		if err := checkDigest("blob of layer "+l.DiffID.String(), b.Digest); err != nil {
 			return err
 		}
-		if b.Size < 0 || b.Recipe != nil && *b.Recipe < 0 {
+		if b.Size < 0 || b.Recipe != nil && (*b.Recipe < 0 || b.Carried) {
 			return corrupt("blob %s has impossible numbers", b.Digest)
 		}
+	}
+	if l.Carried == CarriedBlob && !carried {
+		return corrupt("layer %s is carried as a blob that it does not have", l.DiffID)
+	}
+	return nil
+}
+
+func (p *Part) check(what string) error {
+	if err := checkDigest(what, p.Digest); err != nil {
+		return err
+	}
+	if p.Size < 0 || p.Size > MaxManifest || p.Part < 0 {
+		return corrupt("%s has impossible numbers", what)
 	}
 	return nil
 }
@@ -143,11 +163,8 @@ func (c *Config) checkTarget(i int) error {
 		if p == nil {
 			continue
 		}
-		if err := checkDigest(fmt.Sprintf("target %d", i), p.Digest); err != nil {
+		if err := p.check(fmt.Sprintf("target %d", i)); err != nil {
 			return err
-		}
-		if p.Size < 0 || p.Size > MaxManifest || p.Part < 0 {
-			return corrupt("target %d has impossible numbers", i)
 		}
 	}
 	if len(t.Layers) > MaxLayers {

@@ -70,6 +70,9 @@ type Config struct {
 	Bases []Base `json:"bases,omitempty"`
 	// Targets are the images that the package rebuilds.
 	Targets []Target `json:"targets"`
+	// Index is the exact image index that names the targets' manifests, where
+	// the package holds all platforms of an image.
+	Index *Part `json:"index,omitempty"`
 	// Reference lists the base layers, by DiffID, that make up the reference,
 	// in the order of their addresses.
 	Reference []ReferenceLayer `json:"reference,omitempty"`
@@ -141,9 +144,11 @@ type Blob struct {
 	Digest    digest.Digest `json:"digest"`
 	Size      int64         `json:"size"`
 	// Recipe is the part of the metadata that rebuilds the blob from the
-	// decompressed tar; without it, the blob cannot be rebuilt unless it is
-	// what the package carries, or is not compressed at all.
+	// decompressed tar. A blob that is not compressed needs none, nor does one
+	// that the package carries; any other cannot be rebuilt without.
 	Recipe *int `json:"recipe,omitempty"`
+	// Carried tells that the package holds the blob itself.
+	Carried bool `json:"carried,omitempty"`
 }
 
 // Manifest is what the package's manifest says.

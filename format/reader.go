@@ -128,6 +128,11 @@ func (p *Package) checkBlobs() error {
 		if l.Data != "" && !have[l.Data] {
 			return corrupt("the manifest does not list the data of layer %s", l.DiffID)
 		}
+		for _, b := range l.Blobs {
+			if b.Carried && !have[b.Digest] {
+				return corrupt("the manifest does not list blob %s", b.Digest)
+			}
+		}
 	}
 	return nil
 }

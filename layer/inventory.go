@@ -54,6 +54,45 @@ func (inv *Inventory) add(s *Stream, addr map[*Stream]int64) {
 	visit(s.Nodes)
 }
 
+// AddPlain takes stock of the plain face of a stream, which starts at address
+// at, and returns the address behind it.
+func (inv *Inventory) AddPlain(s *Stream, at int64) int64 {
+	end, _ := inv.addPlain(s.Nodes, at)
+	return end
+}
+
+// addPlain also tells whether the nodes are all as they were, nothing unwrapped.
+func (inv *Inventory) addPlain(nodes []*Node, at int64) (end int64, intact bool) {
+	intact = true
+	for _, n := range nodes {
+		start, same := at, true
+		switch {
+		case n.Inner != nil:
+			at, same = inv.AddPlain(n.Inner, at), false
+		case n.Parts != nil:
+			at, same = inv.addPlain(n.Parts, at)
+		default:
+			at += n.Len
+		}
+		intact = intact && same
+		if !same {
+			continue
+		}
+		place := Place{start, n.Len}
+		if n.Kind == Header {
+			remember(inv.headers, n.Path, place)
+			continue
+		}
+		if _, ok := inv.sums[n.Sum]; !ok {
+			inv.sums[n.Sum] = start
+		}
+		for _, key := range keys(n.Path) {
+			remember(inv.names, key, place)
+		}
+	}
+	return at, intact
+}
+
 func remember(m map[string][]Place, key string, p Place) {
 	if places := m[key]; len(places) < maxSame && !slices.Contains(places, p) {
 		m[key] = append(places, p)

@@ -44,6 +44,8 @@ type Node struct {
 	Sum Sum
 	// Prefix holds the first bytes of a Content.
 	Prefix [8]byte
+	// IsTar tells that a Content starts with a tar header.
+	IsTar bool
 
 	// Parts cuts a container further, without gaps. It is nil for a leaf.
 	Parts []*Node
@@ -104,4 +106,20 @@ func (s *Stream) PlainSize() int64 {
 		return nil
 	})
 	return size
+}
+
+// Contents calls visit for every Content in the stream, in its parts and in
+// what is unwrapped.
+func (s *Stream) Contents(visit func(*Node)) { contents(s.Nodes, visit) }
+
+func contents(nodes []*Node, visit func(*Node)) {
+	for _, n := range nodes {
+		if n.Kind == Content {
+			visit(n)
+		}
+		contents(n.Parts, visit)
+		if n.Inner != nil {
+			contents(n.Inner.Nodes, visit)
+		}
+	}
 }

@@ -12,9 +12,9 @@ const (
 	pngMagic = "\x89PNG\r\n\x1a\n"
 	// chunkFrame is what lies between the data of two adjoining chunks: the
 	// checksum of the first, the length and type of the second.
-	chunkFrame  = 12
-	maxPNG      = 64 << 20
-	maxIDATs    = 1 << 16
+	chunkFrame = 12
+	maxPNG     = 64 << 20
+	maxIDATs   = 1 << 16
 )
 
 // cutPNG cuts a PNG (W3C PNG, third edition) into the chunks before its pixels,

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"sort"
 
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/recipe"
@@ -19,7 +18,7 @@ type Reference struct {
 	layers  int
 	streams []span
 	size    int64
-	raw     []io.ReaderAt // at creation only
+	raw     Concat // at creation only
 }
 
 // span is one stream of a reference.
@@ -45,7 +44,7 @@ func NewReference(layers []*Stream) (ref *Reference, addr map[*Stream]int64) {
 	addr = make(map[*Stream]int64)
 	for _, s := range layers {
 		addr[s] = ref.add(s.Size, derived{parent: -1})
-		ref.raw = append(ref.raw, s.Raw)
+		ref.raw.Add(s.Raw, 0, s.Size)
 	}
 	for i, s := range layers {
 		ref.derive(s, i, addr)
@@ -60,7 +59,7 @@ func (ref *Reference) derive(s *Stream, index int, addr map[*Stream]int64) {
 		}
 		child := len(ref.streams)
 		addr[n.Inner] = ref.add(n.Inner.Size, derived{index, n.Off, n.Len, n.Wrapping})
-		ref.raw = append(ref.raw, n.Inner.Raw)
+		ref.raw.Add(n.Inner.Raw, 0, n.Inner.Size)
 		ref.derive(n.Inner, child, addr)
 		return nil
 	})
@@ -77,34 +76,7 @@ func (ref *Reference) add(size int64, d derived) int64 {
 func (ref *Reference) Size() int64 { return ref.size }
 
 // ReadAt reads from the streams themselves, which only the creating side has.
-func (ref *Reference) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, errors.New("negative offset")
-	}
-	done := 0
-	for i := ref.find(off); i < len(ref.streams) && done < len(p); i++ {
-		s := ref.streams[i]
-		at := off + int64(done) - s.addr
-		n := min(int64(len(p)-done), s.size-at)
-		if n <= 0 {
-			continue
-		}
-		m, err := ref.raw[i].ReadAt(p[done:done+int(n)], at)
-		done += m
-		if int64(m) < n {
-			return done, noEOF(err)
-		}
-	}
-	if done < len(p) {
-		return done, io.EOF
-	}
-	return done, nil
-}
-
-// find gives the stream that holds an address.
-func (ref *Reference) find(addr int64) int {
-	return sort.Search(len(ref.streams), func(i int) bool { return ref.streams[i].addr > addr }) - 1
-}
+func (ref *Reference) ReadAt(p []byte, off int64) (int, error) { return ref.raw.ReadAt(p, off) }
 
 // AppendBinary appends the coded form of what is unwrapped. The sizes of the
 // layers are not part of it.

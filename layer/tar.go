@@ -133,14 +133,11 @@ func (s *scanner) header(path string) {
 // content passes over n bytes, or all the rest if n is -1, and sums them.
 func (s *scanner) content(path string, n int64) error {
 	node := &Node{Kind: Content, Path: path, Off: s.off}
-	prefix, err := s.r.Peek(len(node.Prefix))
+	start, err := s.r.Peek(blockSize)
 	if err != nil && err != io.EOF {
 		return err
 	}
-	copy(node.Prefix[:], prefix)
-	if n >= 0 && int64(len(prefix)) > n {
-		clear(node.Prefix[n:])
-	}
+	node.look(start, n)
 	s.hash.Reset()
 	var src io.Reader = s.r
 	if n >= 0 {
@@ -158,6 +155,28 @@ func (s *scanner) content(path string, n int64) error {
 	}
 	s.start = s.off
 	return nil
+}
+
+// look notes what the first bytes of a content tell; n is its length or -1.
+func (n *Node) look(start []byte, length int64) {
+	if length >= 0 && int64(len(start)) > length {
+		start = start[:length]
+	}
+	copy(n.Prefix[:], start)
+	n.IsTar = len(start) == blockSize && isHeader(start)
+}
+
+// cutTar cuts a tar that is a content of its own.
+func cutTar(raw io.ReaderAt, node *Node) []*Node {
+	s, err := Scan(io.NewSectionReader(raw, node.Off, node.Len))
+	if err != nil || len(s.Nodes) < 2 {
+		return nil
+	}
+	for _, n := range s.Nodes {
+		n.Off += node.Off
+	}
+	nameInner(s.Nodes, node.Path)
+	return s.Nodes
 }
 
 // skip passes over n bytes, fewer at the end of the stream.

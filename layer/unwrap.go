@@ -83,6 +83,8 @@ func (u *Unwrapper) cut(raw io.ReaderAt, n *Node, depth int) {
 		n.Parts = cutPNG(raw, n)
 	case bytes.HasPrefix(n.Prefix[:], []byte("\x1f\x8b\x08")):
 		n.Wrapping.Format = recipe.Gzip
+	case n.IsTar:
+		n.Parts = cutTar(raw, n)
 	}
 	for _, part := range n.Parts {
 		u.cut(raw, part, depth+1) // a zip stored in a zip
@@ -308,10 +310,11 @@ func (n *Node) sum(raw io.ReaderAt) error {
 		return err
 	}
 	h.Sum(n.Sum[:0])
-	clear(n.Prefix[:])
-	_, err := raw.ReadAt(n.Prefix[:min(int64(len(n.Prefix)), n.Len)], n.Off)
+	start := make([]byte, min(blockSize, n.Len))
+	_, err := raw.ReadAt(start, n.Off)
 	if err == io.EOF {
 		err = nil
 	}
+	n.look(start, n.Len)
 	return err
 }

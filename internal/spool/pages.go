@@ -62,12 +62,15 @@ func (p *Pages) Want(off, n int64) error {
 	return nil
 }
 
-// Seal ends the marking.
-func (p *Pages) Seal() {
+// Seal ends the marking and reserves the space. Putting and reading may then
+// go on at the same time, in different places.
+func (p *Pages) Seal() error {
 	p.rank = make([]int64, len(p.want)+1)
 	for i, w := range p.want {
 		p.rank[i+1] = p.rank[i] + int64(bits.OnesCount64(w))
 	}
+	p.f.size = p.Kept()
+	return p.dir.reserve(p.Kept())
 }
 
 // Kept is the number of bytes that the marked pages hold, before any is put.
@@ -158,14 +161,8 @@ func (p *Pages) ReadAt(b []byte, off int64) (int, error) {
 // Close gives the space back.
 func (p *Pages) Close() error { return p.f.Close() }
 
-// writeAt writes inside a file whose size it extends as needed.
+// writeAt writes inside the file's size.
 func (f *File) writeAt(b []byte, off int64) error {
-	if grow := off + int64(len(b)) - f.size; grow > 0 {
-		if err := f.dir.reserve(grow); err != nil {
-			return err
-		}
-		f.size += grow
-	}
 	if _, err := f.f.WriteAt(b, off); err != nil {
 		return fmt.Errorf("temporary file in %s (choose another place with --temp-dir): %w", f.dir.path, err)
 	}

@@ -63,7 +63,9 @@ func TestPagesKeepWhatIsWanted(t *testing.T) {
 	if p.Want(size-1, 2) == nil || p.Want(-1, 1) == nil {
 		t.Error("a span outside was accepted")
 	}
-	p.Seal()
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
 	for off := int64(0); off < size; { // odd steps cross pages
 		n := min(int64(rng.IntN(10000)), size-off)
 		if err := p.Put(all[off:off+n], off); err != nil {
@@ -91,7 +93,9 @@ func TestPagesRefuseUnkept(t *testing.T) {
 	if err := p.Want(0, 10); err != nil {
 		t.Fatal(err)
 	}
-	p.Seal()
+	if err := p.Seal(); err != nil {
+		t.Fatal(err)
+	}
 	if p.WantsAny(pageSize, 9*pageSize) {
 		t.Error("unwanted pages are wanted")
 	}

@@ -1,0 +1,111 @@
+// Package delta ships an image update as what really changed.
+//
+// [Create] writes the delta between images; [Open] reads one, and
+// [Delta.Rebuild] gives the target back as an [image.Image], which
+// [image.Write] stores anywhere. [Delta.Verify] proves a delta without storing
+// anything; [CreateFile] and [ApplyFile] do the same work for plain files.
+//
+// What comes back is exact: the image's config (so the image ID) and every
+// layer's decompressed tar always; the compressed blobs, and with them the
+// manifest, wherever Create found how they were made.
+//
+// Before version 1.0 of this module, the API may change; the package format is
+// versioned on its own, see docs/format.md.
+package delta
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/docker-delta/docker-delta/diff"
+	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/spool"
+)
+
+var (
+	// ErrBase reports that the base is not the one that the delta needs, or is
+	// damaged.
+	ErrBase = errors.New("the base does not fit")
+	// ErrVerify reports that a delta is damaged or did not give what it promised.
+	ErrVerify = errors.New("verification failed")
+	// ErrNotExact reports that compressed blobs cannot be rebuilt although that
+	// was required.
+	ErrNotExact = errors.New("compressed layers cannot be rebuilt exactly")
+)
+
+// Level trades creation time for size; see [diff.Level].
+type Level = diff.Level
+
+// The levels.
+const (
+	Fast    = diff.Fast
+	Default = diff.Default
+	Max     = diff.Max
+)
+
+// Exactness says what to do about the target's compressed blobs.
+type Exactness int
+
+const (
+	// ExactAuto rebuilds blobs exactly wherever their encoder is recognised.
+	ExactAuto Exactness = iota
+	// ExactRequire carries blobs whole where it is not.
+	ExactRequire
+	// ExactOff ignores compressed blobs.
+	ExactOff
+)
+
+// Resources bound what an operation may use.
+type Resources struct {
+	// TempDir is where temporary files go; empty means the system's place.
+	TempDir string
+	// MaxTemp bounds the bytes in temporary files; 0 means no bound.
+	MaxTemp int64
+	// Concurrency is the number of cores to use; 0 means all.
+	Concurrency int
+	// Progress, if set, is told how far the work is. It is called from several
+	// goroutines.
+	Progress func(Progress)
+	// Debugf, if set, is told what was decided and why.
+	Debugf func(format string, args ...any)
+}
+
+// Progress is a step of an operation.
+type Progress struct {
+	Stage string // "read base", "encode", …
+	// Layer is the layer worked on, counted from 1, of Layers; 0 if it does not
+	// matter.
+	Layer, Layers int
+	// Done and Total are bytes; Total is 0 while it is not known.
+	Done, Total int64
+}
+
+func (r *Resources) workers() int {
+	if r.Concurrency > 0 {
+		return r.Concurrency
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (r *Resources) debugf(format string, args ...any) {
+	if r.Debugf != nil {
+		r.Debugf(format, args...)
+	}
+}
+
+func (r *Resources) progress(p Progress) {
+	if r.Progress != nil {
+		r.Progress(p)
+	}
+}
+
+func (r *Resources) dir() *spool.Dir { return spool.NewDir(r.TempDir, r.MaxTemp) }
+
+// describe names an image in messages.
+func describe(img image.Image) string {
+	if names := img.Names(); len(names) > 0 {
+		return names[0]
+	}
+	return fmt.Sprintf("an image with %d layers", len(img.Layers()))
+}

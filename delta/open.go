@@ -1,0 +1,172 @@
+package delta
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-delta/docker-delta/diff"
+	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/layer"
+)
+
+// Delta is an open package.
+type Delta struct {
+	pkg  *format.Package
+	meta *metadata
+	ref  *layer.Reference
+}
+
+// Open opens a package: a file or an OCI layout directory.
+func Open(ctx context.Context, path string) (*Delta, error) {
+	pkg, err := format.OpenPath(path)
+	if err != nil {
+		return nil, classify(fmt.Errorf("%s: %w", path, err))
+	}
+	d, err := newDelta(ctx, pkg)
+	if err != nil {
+		pkg.Close()
+		return nil, classify(fmt.Errorf("%s: %w", path, err))
+	}
+	return d, nil
+}
+
+// Read opens a package of size bytes.
+func Read(ctx context.Context, r io.ReaderAt, size int64) (*Delta, error) {
+	pkg, err := format.Open(r, size)
+	if err != nil {
+		return nil, classify(err)
+	}
+	d, err := newDelta(ctx, pkg)
+	return d, classify(err)
+}
+
+func newDelta(ctx context.Context, pkg *format.Package) (*Delta, error) {
+	d := &Delta{pkg: pkg}
+	r, err := pkg.Blob(pkg.Config.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	if d.meta, err = unpackMetadata(ctx, r); err != nil {
+		return nil, fmt.Errorf("its metadata: %w", err)
+	}
+	table, err := d.meta.part(0)
+	if err != nil {
+		return nil, err
+	}
+	var sizes []int64
+	for _, l := range pkg.Config.Reference {
+		sizes = append(sizes, l.Size)
+	}
+	if d.ref, err = layer.ParseReference(table, sizes); err != nil {
+		return nil, err
+	}
+	return d, d.checkParts()
+}
+
+// checkParts makes sure that configs, manifests and recipes are what the
+// Config says of them.
+func (d *Delta) checkParts() error {
+	c := d.pkg.Config
+	parts := []*format.Part{c.Index}
+	for i := range c.Targets {
+		parts = append(parts, &c.Targets[i].Config, c.Targets[i].Manifest)
+	}
+	for _, p := range parts {
+		if p == nil {
+			continue
+		}
+		if _, err := d.part(p); err != nil {
+			return err
+		}
+	}
+	for _, l := range c.Layers {
+		for _, b := range l.Blobs {
+			if b.Recipe == nil {
+				continue
+			}
+			if _, err := d.recipe(&l, &b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Delta) part(p *format.Part) ([]byte, error) {
+	b, err := d.meta.part(p.Part)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) != p.Size || digest.FromBytes(b) != p.Digest {
+		return nil, fmt.Errorf("%w: part %d is not %s", format.ErrCorrupt, p.Part, p.Digest)
+	}
+	return b, nil
+}
+
+// Config is the package's description of itself.
+func (d *Delta) Config() *format.Config { return d.pkg.Config }
+
+// Package is the package itself.
+func (d *Delta) Package() *format.Package { return d.pkg }
+
+// Close closes the package's file.
+func (d *Delta) Close() error { return d.pkg.Close() }
+
+// coded is the blob of a layer, open at its operations.
+type coded struct {
+	program *layer.Program
+	decoder *diff.Decoder
+	bytes   int64
+	head    int64
+}
+
+// open reads the rewrap program and the operations of a layer.
+func (d *Delta) open(ctx context.Context, l *format.Layer) (*coded, error) {
+	blob, err := d.pkg.Blob(l.Data)
+	if err != nil {
+		return nil, err
+	}
+	head := bufio.NewReader(io.NewSectionReader(blob, 0, binary.MaxVarintLen64))
+	n, err := binary.ReadUvarint(head)
+	at := int64(len(appendUvarint(nil, int(n))))
+	if err != nil || n > uint64(blob.Size()-at) {
+		return nil, fmt.Errorf("%w: layer %s has no rewrap program", format.ErrCorrupt, l.DiffID)
+	}
+	program, err := unpack(ctx, io.NewSectionReader(blob, at, int64(n)), int64(n), format.MaxMetadata)
+	if err != nil {
+		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	c := &coded{bytes: blob.Size(), head: int64(n)}
+	if c.program, err = layer.ParseProgram(program, l.Size); err != nil {
+		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	at += int64(n)
+	size := blob.Size() - at
+	c.decoder, err = diff.Open(bufio.NewReader(io.NewSectionReader(blob, at, size)), size, diff.Limits{MaxTarget: c.program.PlainSize()})
+	if err != nil {
+		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	if got, want := c.decoder.TargetSize(), c.program.PlainSize(); got != want {
+		return nil, fmt.Errorf("%w: layer %s is coded as %d bytes in place of %d", format.ErrCorrupt, l.DiffID, got, want)
+	}
+	return c, nil
+}
+
+// classify makes every kind of damage an ErrVerify.
+func classify(err error) error {
+	if err == nil || errors.Is(err, ErrVerify) || errors.Is(err, ErrBase) {
+		return err
+	}
+	for _, damage := range []error{format.ErrCorrupt, diff.ErrCorrupt, layer.ErrProgram, layer.ErrReference} {
+		if errors.Is(err, damage) {
+			return fmt.Errorf("%w: %w", ErrVerify, err)
+		}
+	}
+	return err
+}
