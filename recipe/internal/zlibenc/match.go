@@ -1,0 +1,102 @@
+package zlibenc
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// longest looks along the hash chain that starts at cur for a match at strStart
+// that is longer than best bytes. It returns the length of the longest of them
+// (the nearest, if several are equally long) and sets matchStart, or returns
+// best. The result is never longer than the lookahead.
+func (e *encoder) longest(cur, best int) int {
+	s := search{e: e, w: e.window, scan: e.strStart, best: best, nice: e.nice, left: e.chain}
+	s.limit = max(0, s.scan-e.maxDist)
+	if best >= e.good {
+		s.left >>= 2
+	}
+	if !e.gzipEnd && s.nice > e.lookahead {
+		s.nice = e.lookahead
+	}
+	s.aim()
+	if e.order != nil && e.lookahead >= minLookahead && s.left > 8 {
+		s.skipping(cur)
+	} else {
+		s.walk(cur, s.left)
+	}
+	return min(s.best, e.lookahead)
+}
+
+// search is one run of longest.
+type search struct {
+	e           *encoder
+	w           []byte
+	scan, limit int
+	best, nice  int
+	left        int // candidates that may still be looked at
+
+	// A candidate c can only be longer than best if the word at c+off equals
+	// want where mask has bits.
+	want, mask uint64
+	off        int
+}
+
+func load64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i:]) }
+
+// aim sets the word to look for from best.
+func (s *search) aim() {
+	if s.best < 7 {
+		s.off, s.mask = 0, 1<<(8*uint(s.best+1))-1
+	} else {
+		s.off, s.mask = s.best-7, ^uint64(0)
+	}
+	s.want = load64(s.w, s.scan+s.off)
+}
+
+// matchLen is the number of equal bytes at positions a and b, at most 258.
+func matchLen(w []byte, a, b int) int {
+	x, y := w[a:a+maxMatch], w[b:b+maxMatch]
+	n := 0
+	for ; n+8 <= maxMatch; n += 8 {
+		if d := load64(x, n) ^ load64(y, n); d != 0 {
+			return n + bits.TrailingZeros64(d)>>3
+		}
+	}
+	for n < maxMatch && x[n] == y[n] {
+		n++
+	}
+	return n
+}
+
+// take makes candidate c, which passed the test of its word, the best match if
+// it is longer. It reports whether it was.
+func (s *search) take(c int) bool {
+	n := matchLen(s.w, s.scan, c)
+	if n <= s.best {
+		return false
+	}
+	s.e.matchStart, s.best = c, n
+	if n < s.nice {
+		s.aim()
+	}
+	return true
+}
+
+// walk looks at up to n candidates from cur on, along the chain, as zlib does.
+func (s *search) walk(cur, n int) {
+	prev, w := s.e.prev, s.w
+	m := len(prev) - 1
+	off, want, mask, limit := s.off, s.want, s.mask, s.limit
+	for ; n > 0; n-- {
+		if (load64(w, cur+off)^want)&mask == 0 && s.take(cur) {
+			if s.best >= s.nice {
+				return
+			}
+			off, want, mask = s.off, s.want, s.mask
+		}
+		cur = int(prev[cur&m])
+		if cur <= limit {
+			return
+		}
+	}
+}
