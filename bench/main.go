@@ -1,20 +1,226 @@
+// Command bench measures docker-delta beside other ways to ship an image
+// update, on pairs of real images that it builds first.
+//
+// It needs Debian (or a system with apt and mmdebstrap) and Go. The pairs are
+// built from the mirrors that apt is set up with, once, and kept in a cache.
+//
+//	go run ./bench                      # all pairs, all tools
+//	go run ./bench -pair base           # one pair
+//	go run ./bench -tools ours,xdelta3  # some tools
+//	go run ./bench -build               # only build the pairs
+//
+// Tools that are not installed are left out, and named. Every rebuilt file is
+// checked by its hash. Nothing is reported that was not measured in this run.
 package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
 )
 
+type settings struct {
+	dir, pairs, tools, suite, program, docs, from string
+	build, list, noImages, noLayers               bool
+	bsdiffMax                                     int64
+	timeout                                       time.Duration
+}
+
 func main() {
-	w := &workshop{log: func(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }}
-	flag.StringVar(&w.dir, "dir", "", "")
+	if len(os.Args) == 5 && os.Args[1] == "copy" { // one of the tools measured
+		if err := copyAndHash(os.Args[2], os.Args[3], os.Args[4]); err != nil {
+			fatal(err)
+		}
+		return
+	}
+	var s settings
+	flag.StringVar(&s.dir, "dir", defaultDir(), "where pairs and results are kept")
+	flag.StringVar(&s.pairs, "pair", "", "pairs to measure, with commas (default all)")
+	flag.StringVar(&s.tools, "tools", "", `tools to run, with commas; "ours" and "peers" stand for many (default all)`)
+	flag.StringVar(&s.suite, "suite", "", "Debian suite of the images (default this system's)")
+	flag.StringVar(&s.program, "ours", "", "the docker-delta to measure (default: built from this source)")
+	flag.StringVar(&s.docs, "docs", "", "also write benchmark.md, benchmark.svg and benchmark.json into this directory")
+	flag.StringVar(&s.from, "from", "", "measure nothing; write tables and picture from this results file")
+	flag.BoolVar(&s.build, "build", false, "only build the pairs")
+	flag.BoolVar(&s.list, "list", false, "list pairs and tools")
+	flag.BoolVar(&s.noImages, "no-images", false, "leave out whole images where a pair has a layer of its own")
+	flag.BoolVar(&s.noLayers, "no-layers", false, "leave out single layers")
+	flag.Int64Var(&s.bsdiffMax, "bsdiff-max", 64, "largest old file in MB that bsdiff is run on (it takes 17 times as much memory)")
+	flag.DurationVar(&s.timeout, "timeout", 30*time.Minute, "longest time for one command")
 	flag.Parse()
-	for _, n := range flag.Args() {
-		if _, err := w.pair(context.Background(), n); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := s.run(ctx); err != nil {
+		fatal(err)
+	}
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// defaultDir is DOCKER_DELTA_BENCH_DIR, or a directory in the user's cache.
+func defaultDir() string {
+	if dir := os.Getenv("DOCKER_DELTA_BENCH_DIR"); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "docker-delta", "bench")
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func (s settings) run(ctx context.Context) error {
+	dir, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
+	all := tools(s.bsdiffMax * 1_000_000)
+	switch {
+	case s.list:
+		fmt.Println("pairs:", strings.Join(pairNames(), " "))
+		for _, t := range all {
+			fmt.Printf("tool: %-10s %s\n", t.Name, t.Label)
+		}
+		return nil
+	case s.from != "":
+		data, err := os.ReadFile(s.from)
+		if err != nil {
+			return err
+		}
+		var r report
+		if err := json.Unmarshal(data, &r); err != nil {
+			return fmt.Errorf("%s: %w", s.from, err)
+		}
+		return s.publish(dir, &r)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	names := split(s.pairs)
+	if len(names) == 0 {
+		names = pairNames()
+	}
+	w := &workshop{dir: dir, suite: s.suite, log: say}
+	var pairs []pair
+	for _, n := range names {
+		p, err := w.pair(ctx, n)
+		if err != nil {
+			return err
+		}
+		pairs = append(pairs, p)
+	}
+	if s.build {
+		return nil
+	}
+	return s.measure(ctx, dir, pairs, all)
+}
+
+func (s settings) measure(ctx context.Context, dir string, pairs []pair, all []tool) error {
+	picked, err := selectTools(all, split(s.tools))
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(dir, "work-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	suite := s.suite
+	if suite == "" {
+		suite, _ = hostSuite()
+	}
+	rep := newReport(suite)
+	var usable []tool
+	needOurs := false
+	for _, t := range picked {
+		if p := t.missing(); p != "" {
+			say("leaving out %s: %s is not installed", t.Label, p)
+			continue
+		}
+		if v := t.versionOf(); v != "" {
+			rep.Versions[t.Name] = v
+		}
+		usable = append(usable, t)
+		needOurs = needOurs || t.ours
+	}
+	if needOurs {
+		if ours, err = s.ourProgram(ctx, tmp); err != nil {
+			return err
 		}
 	}
+	r := &runner{tmp: tmp, timeout: s.timeout, log: say}
+	for _, p := range pairs {
+		for _, sub := range subjects(p, !s.noLayers, !s.noImages) {
+			if err := r.measure(ctx, &sub, usable); err != nil {
+				return err
+			}
+			rep.Subjects = append(rep.Subjects, sub)
+		}
+	}
+	return s.publish(dir, rep)
+}
+
+// ourProgram builds docker-delta from this source, unless one was given.
+func (s settings) ourProgram(ctx context.Context, tmp string) (string, error) {
+	if s.program != "" {
+		return filepath.Abs(s.program)
+	}
+	out := filepath.Join(tmp, "docker-delta")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, "github.com/docker-delta/docker-delta/cmd/docker-delta")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if log, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building docker-delta (run the benchmark inside its source, or give -ours): %w\n%s", err, log)
+	}
+	return out, nil
+}
+
+// publish prints the tables, keeps the results in dir, and writes the docs.
+func (s settings) publish(dir string, r *report) error {
+	if err := writeTables(os.Stdout, r); err != nil {
+		return err
+	}
+	if s.from == "" {
+		name := filepath.Join(dir, "results.json")
+		if err := writeJSON(name, r); err != nil {
+			return err
+		}
+		say("results kept in %s", name)
+	}
+	if s.docs != "" {
+		if err := writeDocs(s.docs, r); err != nil {
+			return err
+		}
+	}
+	return failures(r)
+}
+
+// failures is an error when one of our own runs failed: a benchmark that does
+// not rebuild its images is no benchmark.
+func failures(r *report) error {
+	var all []error
+	for _, s := range r.Subjects {
+		for _, t := range s.Results {
+			if t.Ours && t.Failed != "" {
+				all = append(all, fmt.Errorf("%s: %s: %s", s.key(), t.Label, t.Failed))
+			}
+		}
+	}
+	return errors.Join(all...)
 }
