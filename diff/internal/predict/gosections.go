@@ -13,13 +13,13 @@ const (
 	modFindfunc = 19
 	modMinpc    = 20
 	modText     = 22
-	modGofunc   = 39 // since Go 1.20; modGofunc-2 before
-	modWords    = 41
+	modGofunc   = 40 // since Go 1.20; modGofunc-2 before
+	modWords    = 42
 )
 
 const (
-	findBucket     = 4096 // bytes of code a bucket of findfunctab covers
-	findBucketSize = 20   // its size: a base and 16 small offsets
+	findBucket    = 4096 // bytes of code a bucket of findfunctab covers: it is 4 bytes
+	findSubbucket = 256  // and one byte for each of these
 )
 
 // splitGo replaces the section .gopclntab, and .rodata of a Go program, by the
@@ -43,7 +43,8 @@ func (f *elfFile) splitGo() {
 		{"go.funcs", kindFuncs, span{va: (word(modFtab) + 8*word(modFtab+1) - 4 + 7) &^ 7}},
 		{"go.findfunc", kindFindfunc, span{va: word(modFindfunc)}},
 	}
-	size := (word(modMinpc+1) - word(modMinpc) + findBucket - 1) / findBucket * findBucketSize
+	code := word(modMinpc+1) - word(modMinpc)
+	size := (code+findBucket-1)/findBucket*4 + (code+findSubbucket-1)/findSubbucket
 	cuts = append(cuts, section{"go.findend", kindPlain, span{va: word(modFindfunc) + size}})
 	for _, i := range []int{modGofunc, modGofunc - 2} {
 		if va := word(i); va > f.rodataStart() && va < pcln.span.va+pcln.span.size {
@@ -93,7 +94,7 @@ func (f *elfFile) cut(c section) {
 	for i := range f.sections {
 		s := &f.sections[i]
 		d := c.span.va - s.span.va
-		if s.kind == kindBSS || s.span.va == 0 || d < 0 || d >= s.span.size {
+		if s.kind == kindBSS || s.span.va == 0 || d < 0 || d >= s.span.size || s.key == ".typelink\x00" {
 			continue
 		}
 		c.span.off, c.span.size = s.span.off+d, s.span.size-d

@@ -109,3 +109,35 @@ func (m *Model) cuOffset(c *chunk, pos int, cutab *region) {
 func (m *Model) scanOffsets(c *chunk, base *region) int {
 	return c.entries(4, func(pos int) { m.offset32(c, pos, base) })
 }
+
+// Fields of an inlined call (runtime/symtabinl.go, Go 1.20 and newer).
+const (
+	inlSize      = 16
+	inlName      = 4
+	inlParentPC  = 8
+	inlStartLine = 12
+	maxFuncBytes = 1 << 24
+	maxLine      = 1 << 20
+)
+
+// scanFuncdata predicts the names in trees of inlined calls. Nothing marks
+// the trees among the other data, so an entry must look like one.
+func (m *Model) scanFuncdata(c *chunk) int {
+	names := m.l.one(kindFuncname)
+	if names == nil {
+		return 0
+	}
+	pos := c.align(c.pos, 4)
+	for pos < c.end && pos+inlSize <= len(c.old) {
+		b := c.old[pos : pos+inlSize]
+		name := int64(le.Uint32(b[inlName:]))
+		if b[0] > maxFuncID || b[1]|b[2]|b[3] != 0 || name == 0 || name >= names.old.size ||
+			le.Uint32(b[inlParentPC:]) >= maxFuncBytes || le.Uint32(b[inlStartLine:])-1 >= maxLine {
+			pos += 4
+			continue
+		}
+		m.offset32(c, pos+inlName, names)
+		pos += inlSize
+	}
+	return pos
+}

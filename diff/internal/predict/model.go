@@ -19,8 +19,9 @@ type Model struct {
 
 	canon *canonizer // writes canonical values instead of predictions, if not nil
 
-	arm armState
-	eh  ehState
+	arm   armState
+	eh    ehState
+	types typeState
 }
 
 // ref is one reference whose actual value will tell where target went.
@@ -107,6 +108,7 @@ func (m *Model) resume(dst []byte, oldOff, newOff int64) {
 		clear(m.spilt)
 		m.arm = armState{}
 		m.eh = ehState{}
+		m.types = typeState{}
 	}
 	m.oldEnd, m.newEnd = oldOff+int64(len(dst)), newOff+int64(len(dst))
 	for i, ok := range m.spilt {
@@ -158,7 +160,9 @@ func (m *Model) scan(c *chunk) int {
 	case kindTypelink:
 		return m.scanOffsets(c, m.l.one(kindTypes))
 	case kindTypes:
-		return m.scanData(c)
+		return m.scanTypes(c)
+	case kindFuncdata:
+		return m.scanFuncdata(c)
 	}
 	return 0
 }
