@@ -4,9 +4,22 @@
 // says for each what it may resemble; [Encode] finds the operations and codes
 // them, [Open] and [Decoder] give the target back. The coded form is specified
 // in docs/format.md.
+//
+// # Addresses
+//
+// An operation copies from one address space: the reference, whose size is
+// fixed, and behind it the target itself, as far as it is decoded. Offsets are
+// bytes and fit an int64.
 package diff
 
-import "io"
+import (
+	"errors"
+	"io"
+)
+
+// ErrCorrupt says that a coded delta is damaged, or asks for what its limits
+// forbid.
+var ErrCorrupt = errors.New("diff: corrupt delta")
 
 // Extent is a run of bytes in the reference.
 type Extent struct{ Off, Len int64 }
@@ -22,6 +35,7 @@ type Piece struct {
 	Same int64
 	// Candidates are runs of the reference that the piece may resemble, best
 	// first. Matching looks there first, and then everywhere (see Index).
+	// Whole files are best: executables are then recognised.
 	Candidates []Extent
 }
 
@@ -30,4 +44,52 @@ type Piece struct {
 type Reference interface {
 	io.ReaderAt
 	Size() int64
+}
+
+// Level trades time for size.
+type Level int
+
+const (
+	// Fast looks for matches coarsely and codes with zstd.
+	Fast Level = iota
+	// Default looks thoroughly and codes by context mixing.
+	Default
+	// Max mixes more contexts: smaller by a few percent, several times slower
+	// to write and to read.
+	Max
+)
+
+// Options tune [Encode] and [NewIndex].
+type Options struct {
+	Level Level
+	// Concurrency is the number of goroutines that do heavy work; 0 means
+	// GOMAXPROCS. It has no influence on the result.
+	Concurrency int
+	// Debugf, when set, is told what was decided and why.
+	Debugf func(format string, args ...any)
+}
+
+// Stats tells what [Encode] wrote, in bytes.
+type Stats struct {
+	// Target is the size of the target, Coded that of the delta.
+	Target, Coded int64
+	// Equal, Changed and Literal split the target: copied bytes that are the
+	// same, copied bytes that differ, and bytes that are not copied.
+	Equal, Changed, Literal int64
+	// Ops is the number of operations.
+	Ops int
+	// OpBytes, CopyBytes and LiteralBytes split the coded size: operations,
+	// differences within copies, literals.
+	OpBytes, CopyBytes, LiteralBytes int64
+	// Pieces estimates for each piece its share of the coded size.
+	Pieces []float64
+}
+
+// Limits bound what a [Decoder] accepts.
+type Limits struct {
+	// MaxTarget is the largest acceptable target size; 0 means no limit.
+	MaxTarget int64
+	// MaxOps bounds the number of operations; 0 means 1<<24. Each costs a few
+	// bytes of memory.
+	MaxOps int
 }

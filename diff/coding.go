@@ -1,0 +1,257 @@
+package diff
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/docker-delta/docker-delta/diff/internal/code"
+)
+
+// The fields of the integers that describe a layout.
+const (
+	fieldCount = iota
+	fieldLen
+	fieldLit
+	fieldOld
+	fieldGroup
+)
+
+func (l Level) code() code.Level {
+	switch l {
+	case Fast:
+		return code.Fast
+	case Default:
+		return code.Default
+	}
+	return code.Max
+}
+
+// appendOps codes operations. An address is coded as its distance from where
+// the copy before would go on, had its literal replaced as many bytes.
+func appendOps(w io.Writer, l *layout, level Level) error {
+	e, err := code.NewIntEncoder(w, level.code())
+	if err != nil {
+		return err
+	}
+	err = e.Write(fieldCount, uint64(len(l.ops)))
+	next := int64(0)
+	for _, o := range l.ops {
+		err = errors.Join(err,
+			e.Write(fieldLen, uint64(o.Len)),
+			e.Write(fieldLit, uint64(o.Lit)),
+			e.WriteSigned(fieldOld, o.Old-next))
+		next = o.Old + o.Len + o.Lit
+	}
+	at := int64(0)
+	err = errors.Join(err, e.Write(fieldCount, uint64(len(l.groups))))
+	for _, g := range l.groups {
+		err = errors.Join(err,
+			e.WriteSigned(fieldGroup, g.new.Off-at),
+			e.Write(fieldGroup+1, uint64(g.new.Len)),
+			e.WriteSigned(fieldGroup+2, g.old.Off-at),
+			e.Write(fieldGroup+3, uint64(g.old.Len)),
+			e.Write(fieldGroup+4, uint64(len(g.params))))
+		at = g.new.End()
+	}
+	return errors.Join(err, e.Close())
+}
+
+// readOps reads what appendOps wrote into l, whose sizes are known.
+func readOps(r io.Reader, l *layout, maxOps int) error {
+	d, err := code.NewIntDecoder(r)
+	if err != nil {
+		return err
+	}
+	n, err := d.Read(fieldCount)
+	if err != nil {
+		return err
+	}
+	if n > uint64(maxOps) {
+		return fmt.Errorf("%w: %d operations", ErrCorrupt, n)
+	}
+	next := int64(0)
+	for range n {
+		size, err1 := d.Read(fieldLen)
+		lit, err2 := d.Read(fieldLit)
+		jump, err3 := d.ReadSigned(fieldOld)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			return err
+		}
+		if size > uint64(l.target) || lit > uint64(l.target) {
+			return fmt.Errorf("%w: operation of %d and %d bytes", ErrCorrupt, size, lit)
+		}
+		o := op{Len: int64(size), Old: next + jump, Lit: int64(lit)}
+		l.ops = append(l.ops, o)
+		next = o.Old + o.Len + o.Lit
+	}
+	return readGroups(d, l, maxOps)
+}
+
+func readGroups(d *code.IntDecoder, l *layout, maxGroups int) error {
+	n, err := d.Read(fieldCount)
+	if err != nil {
+		return err
+	}
+	if n > uint64(maxGroups) {
+		return fmt.Errorf("%w: %d groups", ErrCorrupt, n)
+	}
+	at, total := int64(0), uint64(0)
+	for range n {
+		newOff, err1 := d.ReadSigned(fieldGroup)
+		newLen, err2 := d.Read(fieldGroup + 1)
+		oldOff, err3 := d.ReadSigned(fieldGroup + 2)
+		oldLen, err4 := d.Read(fieldGroup + 3)
+		params, err5 := d.Read(fieldGroup + 4)
+		if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+			return err
+		}
+		if total += params; params > maxParams || total > maxSection {
+			return fmt.Errorf("%w: %d bytes of parameters", ErrCorrupt, params)
+		}
+		g := group{
+			new:  Extent{at + newOff, int64(newLen)},
+			old:  Extent{at + oldOff, int64(oldLen)},
+			size: int(params),
+		}
+		l.groups = append(l.groups, g)
+		at = g.new.End()
+	}
+	return nil
+}
+
+// maxParams bounds the parameters of one model, maxSection a section of them.
+const (
+	maxParams  = 1 << 16
+	maxSection = 1 << 26
+)
+
+// version is the first byte of a coded delta.
+const version = 1
+
+// appendHead codes everything before the data.
+func appendHead(w *bytes.Buffer, l *layout, level Level) error {
+	var ops bytes.Buffer
+	if err := appendOps(&ops, l, level); err != nil {
+		return err
+	}
+	var all []byte
+	for _, g := range l.groups {
+		all = append(all, g.params...)
+	}
+	params, err := code.CompressBytes(all, level.code())
+	if err != nil {
+		return err
+	}
+	w.WriteByte(version)
+	for _, n := range []int64{l.target, l.refSize, int64(ops.Len()), int64(len(params))} {
+		putUvarint(w, uint64(n))
+	}
+	w.Write(ops.Bytes())
+	w.Write(params)
+	return nil
+}
+
+// readHead reads what appendHead wrote, and checks it.
+func readHead(r *bufio.Reader, limits Limits) (*layout, error) {
+	v, err := r.ReadByte()
+	if err != nil {
+		return nil, err
+	}
+	if v != version {
+		return nil, fmt.Errorf("%w: unknown version %d", ErrCorrupt, v)
+	}
+	var n [4]int64
+	for i := range n {
+		if n[i], err = readSize(r); err != nil {
+			return nil, err
+		}
+	}
+	l := &layout{target: n[0], refSize: n[1]}
+	if limits.MaxTarget > 0 && l.target > limits.MaxTarget {
+		return nil, fmt.Errorf("%w: target of %d bytes, at most %d are allowed", ErrCorrupt, l.target, limits.MaxTarget)
+	}
+	if n[2] > maxSection || n[3] > maxSection {
+		return nil, fmt.Errorf("%w: sections of %d and %d bytes", ErrCorrupt, n[2], n[3])
+	}
+	maxOps := limits.MaxOps
+	if maxOps == 0 {
+		maxOps = 1 << 22
+	}
+	ops := io.LimitReader(r, n[2])
+	if err := readOps(ops, l, maxOps); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, ops); err != nil {
+		return nil, err
+	}
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	return l, readParams(r, int(n[3]), l)
+}
+
+// readParams reads n coded bytes with the parameters of all groups.
+func readParams(r io.Reader, n int, l *layout) error {
+	coded, err := io.ReadAll(io.LimitReader(r, int64(n)))
+	if err != nil {
+		return err
+	}
+	size := 0
+	for _, g := range l.groups {
+		size += g.size
+	}
+	all, err := code.DecompressBytes(coded, size)
+	if err != nil {
+		return err
+	}
+	if len(all) != size {
+		return fmt.Errorf("%w: %d bytes of parameters, not %d", ErrCorrupt, len(all), size)
+	}
+	for i := range l.groups {
+		g := &l.groups[i]
+		g.params, all = all[:g.size], all[g.size:]
+	}
+	return nil
+}
+
+func putUvarint(w *bytes.Buffer, v uint64) {
+	for v >= 0x80 {
+		w.WriteByte(byte(v) | 0x80)
+		v >>= 7
+	}
+	w.WriteByte(byte(v))
+}
+
+// readSize reads a number that fits an int64.
+func readSize(r io.ByteReader) (int64, error) {
+	var v uint64
+	for shift := uint(0); ; shift += 7 {
+		b, err := r.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		if shift > 56 {
+			return 0, fmt.Errorf("%w: size out of range", ErrCorrupt)
+		}
+		v |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return int64(v), nil
+		}
+	}
+}
+
+// corrupt turns the errors of decoding into [ErrCorrupt].
+func corrupt(err error) error {
+	switch {
+	case err == nil, errors.Is(err, ErrCorrupt):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: it ends too early", ErrCorrupt)
+	case errors.Is(err, code.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}

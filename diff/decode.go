@@ -1,0 +1,364 @@
+package diff
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/docker-delta/docker-delta/diff/internal/code"
+	"github.com/docker-delta/docker-delta/diff/internal/predict"
+	"golang.org/x/sync/errgroup"
+)
+
+// Decoder gives back a target. Make one with [Open].
+type Decoder struct {
+	r    *bufio.Reader
+	l    *layout
+	done bool
+}
+
+// Open reads the operations of a coded delta of size bytes from r. Nothing in
+// it is trusted: errors wrap [ErrCorrupt], or are those of r.
+func Open(r io.Reader, size int64, limits Limits) (*Decoder, error) {
+	d := &Decoder{r: bufio.NewReaderSize(io.LimitReader(r, size), 64<<10)}
+	var err error
+	d.l, err = readHead(d.r, limits)
+	return d, corrupt(err)
+}
+
+// TargetSize is the number of bytes that [Decoder.Decode] writes.
+func (d *Decoder) TargetSize() int64 { return d.l.target }
+
+// ReferenceSize is the size of the reference that the delta was made with.
+func (d *Decoder) ReferenceSize() int64 { return d.l.refSize }
+
+// Needs visits the runs of the reference that decoding will read, in the order
+// in which it will, joined where one continues the other. Runs may overlap.
+func (d *Decoder) Needs(visit func(Extent) error) error {
+	var run Extent
+	need := func(e Extent) error {
+		if e.Off >= d.l.refSize {
+			return nil
+		}
+		if run.Off <= e.Off && e.Off <= run.End() {
+			run.Len = max(run.End(), e.End()) - run.Off
+			return nil
+		}
+		last := run
+		run = e
+		if last.Len == 0 {
+			return nil
+		}
+		return visit(last)
+	}
+	walk := walker{l: d.l}
+	for segs := walk.frame(); segs != nil; segs = walk.frame() {
+		for _, s := range segs {
+			e := Extent{s.old, s.n}
+			if s.literal() {
+				e = s.hint
+			}
+			if e.Len == 0 {
+				continue
+			}
+			if err := need(e); err != nil {
+				return err
+			}
+		}
+	}
+	if run.Len == 0 {
+		return nil
+	}
+	return visit(run)
+}
+
+// Decode writes the target to w. Offsets of ref below the reference size give
+// the reference, of which only what [Decoder.Needs] visits is read; those from
+// there on give what has been written to w. It can be called once. The target
+// is not verified: that takes a digest, which the caller has.
+func (d *Decoder) Decode(ctx context.Context, w io.Writer, ref io.ReaderAt) error {
+	if d.done {
+		return fmt.Errorf("diff: decoded already")
+	}
+	d.done = true
+	p := newPipeline(d.l, ref)
+	g, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, p.written.wake)
+	defer stop()
+	loaded, copied, full := make(chan *decFrame, 1), make(chan *decFrame, 1), make(chan *decFrame, 1)
+	g.Go(func() error { return p.load(ctx, d.r, loaded) })
+	g.Go(func() error { return stage(ctx, loaded, copied, p.copies) })
+	g.Go(func() error { return stage(ctx, copied, full, p.literals) })
+	g.Go(func() error {
+		for f := range full {
+			if _, err := w.Write(f.actual); err != nil {
+				return err
+			}
+			p.written.set(f.start + int64(len(f.actual)))
+			select {
+			case p.free <- f:
+			default:
+			}
+		}
+		return ctx.Err()
+	})
+	if err := g.Wait(); err != nil {
+		return corrupt(err)
+	}
+	if _, err := d.r.ReadByte(); err != io.EOF {
+		if err == nil {
+			err = fmt.Errorf("%w: bytes behind its end", ErrCorrupt)
+		}
+		return err
+	}
+	return nil
+}
+
+// stage passes frames on after working on them.
+func stage(ctx context.Context, in <-chan *decFrame, out chan<- *decFrame, work func(*decFrame) error) error {
+	defer close(out)
+	for f := range in {
+		if err := work(f); err != nil {
+			return err
+		}
+		select {
+		case out <- f:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// decFrame is a frame with the streams that begin there.
+type decFrame struct {
+	frame
+	newSection   bool
+	copies, lits []byte
+}
+
+// pipeline is the state of decoding; each stage has its own part of it.
+type pipeline struct {
+	space
+	l       *layout
+	free    chan *decFrame
+	written watermark
+
+	copyStream  io.Reader
+	copyDecoder *code.CopyDecoder
+	model       *predict.Model
+
+	literalStream  io.Reader
+	literalDecoder *code.LiteralDecoder
+	tail           []byte
+}
+
+func newPipeline(l *layout, ref io.ReaderAt) *pipeline {
+	p := &pipeline{l: l, free: make(chan *decFrame, 8)}
+	p.space = space{ref: ref, target: offsetReader{ref, l.refSize}, refSize: l.refSize}
+	p.written.cond.L = &p.written.mu
+	return p
+}
+
+// offsetReader reads r from an offset on.
+type offsetReader struct {
+	r   io.ReaderAt
+	off int64
+}
+
+func (o offsetReader) ReadAt(b []byte, off int64) (int, error) { return o.r.ReadAt(b, o.off+off) }
+
+// load reads sections and what frames copy from.
+func (p *pipeline) load(ctx context.Context, r *bufio.Reader, out chan<- *decFrame) error {
+	defer close(out)
+	walk := walker{l: p.l}
+	left := int64(0)
+	for walk.at < p.l.target {
+		var f *decFrame
+		select {
+		case f = <-p.free:
+			f.newSection, f.copies, f.lits = false, nil, nil
+		default:
+			f = &decFrame{}
+		}
+		if left == 0 {
+			var err error
+			if left, err = f.readSection(r); err != nil {
+				return err
+			}
+		}
+		left--
+		f.start = walk.at
+		f.segs = append(f.segs[:0], walk.frame()...)
+		n := int(walk.at - f.start)
+		if cap(f.actual) < n {
+			f.actual = make([]byte, n)
+		}
+		f.actual = f.actual[:n]
+		for _, s := range f.segs {
+			from := Extent{s.old, s.n}
+			if s.literal() {
+				from = s.hint
+			}
+			if from.Off >= p.l.refSize && from.Len > 0 {
+				if err := p.written.wait(ctx, from.End()-p.l.refSize); err != nil {
+					return err
+				}
+			}
+		}
+		if err := f.load(p.space, f.actual); err != nil {
+			return err
+		}
+		select {
+		case out <- f:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if left != 0 {
+		return fmt.Errorf("%w: %d frames behind the end", ErrCorrupt, left)
+	}
+	return nil
+}
+
+// readSection reads the streams that begin with the frame.
+func (f *decFrame) readSection(r *bufio.Reader) (frames int64, err error) {
+	var n [3]int64
+	for i := range n {
+		if n[i], err = readSize(r); err != nil {
+			return 0, err
+		}
+	}
+	if n[0] == 0 || n[1] > maxSection || n[2] > maxSection {
+		return 0, fmt.Errorf("%w: section of %d frames, %d and %d bytes", ErrCorrupt, n[0], n[1], n[2])
+	}
+	f.newSection = true
+	if f.copies, err = readBytes(r, n[1]); err != nil {
+		return 0, err
+	}
+	f.lits, err = readBytes(r, n[2])
+	return n[0], err
+}
+
+// readBytes reads n bytes, and makes room for them only as they come.
+func readBytes(r io.Reader, n int64) ([]byte, error) {
+	var b bytes.Buffer
+	_, err := io.CopyN(&b, r, n)
+	return b.Bytes(), err
+}
+
+// copies replaces what copies predict by the target's bytes.
+func (p *pipeline) copies(f *decFrame) error {
+	if f.newSection {
+		p.copyStream, p.copyDecoder = bytes.NewReader(f.copies), nil
+	}
+	look := f.look
+	for _, s := range f.segs {
+		if s.literal() {
+			continue
+		}
+		if p.copyDecoder == nil {
+			var err error
+			if p.copyDecoder, err = code.NewCopyDecoder(p.copyStream); err != nil {
+				return err
+			}
+		}
+		i := s.at - f.start
+		b := f.actual[i : i+s.n]
+		if s.group == nil {
+			if err := p.copyDecoder.Decode(s.at, b, b); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.predicted(s, b, look[:s.look]); err != nil {
+			return err
+		}
+		look = look[s.look:]
+	}
+	return nil
+}
+
+// predicted replaces old bytes by the target's, chunk by chunk.
+func (p *pipeline) predicted(s segment, b, look []byte) error {
+	if s.copies != nil {
+		var err error
+		if p.model, err = predict.New(s.group.params, s.copies); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+	all := append(bytes.Clone(b), look...)
+	var pred [chunkSize]byte
+	for c := int64(0); c < s.n; c += chunkSize {
+		n := min(chunkSize, s.n-c)
+		p.model.Predict(pred[:n], all[c:min(c+n+predict.Lookahead, int64(len(all)))],
+			s.old+c-s.group.old.Off, s.at+c-s.group.new.Off)
+		if err := p.copyDecoder.Decode(s.at+c, pred[:n], b[c:c+n]); err != nil {
+			return err
+		}
+		p.model.Update(b[c : c+n])
+	}
+	return nil
+}
+
+// literals fills in the literals of a frame, which is then complete.
+func (p *pipeline) literals(f *decFrame) error {
+	if f.newSection {
+		p.literalStream, p.literalDecoder = bytes.NewReader(f.lits), nil
+	}
+	hints := f.hints
+	for _, s := range f.segs {
+		if !s.literal() {
+			continue
+		}
+		if p.literalDecoder == nil {
+			var err error
+			if p.literalDecoder, err = code.NewLiteralDecoder(p.literalStream); err != nil {
+				return err
+			}
+		}
+		i := s.at - f.start
+		a := code.Around{Pos: s.at, Before: beforeOf(p.tail, f.actual, i), Old: hints[:s.hint.Len]}
+		hints = hints[s.hint.Len:]
+		if err := p.literalDecoder.Decode(a, f.actual[i:i+s.n]); err != nil {
+			return err
+		}
+	}
+	p.tail = append(p.tail[:0], f.actual[max(len(f.actual)-beforeLen, 0):]...)
+	return nil
+}
+
+// watermark is how far the target is written.
+type watermark struct {
+	mu   sync.Mutex
+	cond sync.Cond
+	at   int64
+}
+
+func (m *watermark) set(at int64) {
+	m.mu.Lock()
+	m.at = at
+	m.mu.Unlock()
+	m.cond.Broadcast()
+}
+
+func (m *watermark) wake() {
+	m.mu.Lock()
+	m.mu.Unlock() //nolint:staticcheck // a waiter is either before its check or waiting
+	m.cond.Broadcast()
+}
+
+func (m *watermark) wait(ctx context.Context, at int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.at < at {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		m.cond.Wait()
+	}
+	return nil
+}

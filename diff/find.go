@@ -1,0 +1,215 @@
+package diff
+
+import (
+	"bytes"
+	"sort"
+
+	"github.com/docker-delta/docker-delta/diff/internal/match"
+	"github.com/docker-delta/docker-delta/diff/internal/predict"
+)
+
+const (
+	// tiny is the size up to which a piece is not searched for: it is a tar
+	// header, and its counterpart is the candidate of the same length.
+	tiny = 1024
+	// maxOld bounds the reference bytes that are matched at once.
+	maxOld = 96 << 20
+	// maxNew bounds the target bytes that are matched at once.
+	maxNew = 32 << 20
+	// minGap is the least literal that is looked up everywhere.
+	minGap = 48
+)
+
+// finder finds operations for pieces. It is safe for use by several
+// goroutines.
+type finder struct {
+	space
+	level   Level
+	indexes []*Index
+}
+
+// piece finds the operations for the target bytes at off.
+func (f *finder) piece(p Piece, off int64) (found, error) {
+	var list opList
+	if p.Same >= 0 {
+		list.copy(p.Same, p.Len)
+		return found{ops: list.ops}, nil
+	}
+	if p.Len <= maxNew {
+		return f.window(p, off)
+	}
+	// Groups are for whole files, so a file that is cut has none.
+	for rest := p; rest.Len > 0; {
+		head := rest
+		head.Len = min(rest.Len, maxNew)
+		r, err := f.window(head, off)
+		if err != nil {
+			return found{}, err
+		}
+		list.append(r.ops)
+		off += head.Len
+		rest.Len -= head.Len
+	}
+	return found{ops: list.ops}, nil
+}
+
+// window finds the operations for a piece, or a part of one, that fits memory.
+func (f *finder) window(p Piece, off int64) (found, error) {
+	data := make([]byte, p.Len)
+	if err := readFull(f.target, data, off); err != nil {
+		return found{}, err
+	}
+	old, err := f.collect(p.Candidates, maxOld)
+	if err != nil {
+		return found{}, err
+	}
+	if len(data) <= tiny {
+		return found{ops: f.header(data, old)}, nil
+	}
+	canonicalNew, canonicalOld := data, old.bytes
+	file := f.executable(p, old)
+	if file != nil {
+		canonicalNew = predict.Canonical(data)
+		canonicalOld = append(bytes.Clone(predict.Canonical(file)), old.bytes[len(file):]...)
+	}
+	var list opList
+	if len(old.bytes) > 0 {
+		for _, o := range match.Match(canonicalOld, canonicalNew, f.matching()) {
+			old.ops(&list, o.Old, o.Len)
+			list.literal(int64(o.Lit))
+		}
+	} else {
+		list.literal(p.Len)
+	}
+	r := found{}
+	if r.ops, err = f.gaps(list.ops, data, off); err != nil || file == nil {
+		return r, err
+	}
+	g := group{new: Extent{off, p.Len}, old: old.parts[0].ext}
+	l := layout{ops: r.ops}
+	// Operations of this piece alone start at its own offset.
+	params, ok := predict.Detect(file, data, l.copies(&g, 0, off))
+	if ok {
+		g.params = params
+		r.groups = []group{g}
+	}
+	return r, nil
+}
+
+// executable returns the bytes of the first candidate when the piece may be a
+// newer version of an executable.
+func (f *finder) executable(p Piece, old *text) []byte {
+	if f.level == Fast || len(old.parts) == 0 || p.Len < 4096 || old.parts[0].ext != p.Candidates[0] {
+		return nil
+	}
+	return old.bytes[:old.parts[0].ext.Len]
+}
+
+func (f *finder) matching() match.Options {
+	if f.level == Fast {
+		return match.Options{Step: 4, Tries: 2}
+	}
+	return match.Options{}
+}
+
+// header copies a tiny piece from its candidate when that is of the same size
+// and at least half of it is equal.
+func (f *finder) header(data []byte, old *text) []op {
+	var list opList
+	if n := len(data); len(old.bytes) >= n {
+		same := 0
+		for i, b := range old.bytes[:n] {
+			if b == data[i] {
+				same++
+			}
+		}
+		if same*2 >= n {
+			old.ops(&list, 0, n)
+			return list.ops
+		}
+	}
+	list.literal(int64(len(data)))
+	return list.ops
+}
+
+// gaps looks up long literals in the indexes and replaces what is found there.
+func (f *finder) gaps(ops []op, data []byte, off int64) ([]op, error) {
+	var list opList
+	var places []Extent
+	at := int64(0)
+	for _, o := range ops {
+		at += o.Len
+		if o.Lit >= minGap {
+			places = f.lookup(places, data[at:at+o.Lit], off+at)
+		}
+		at += o.Lit
+	}
+	if len(places) == 0 {
+		return ops, nil
+	}
+	old, err := f.collect(f.merge(places), maxOld)
+	if err != nil {
+		return nil, err
+	}
+	m := match.New(old.bytes, f.matching())
+	at = 0
+	for _, o := range ops {
+		list.copy(o.Old, o.Len)
+		at += o.Len
+		if o.Lit >= minGap {
+			for _, g := range m.Match(data[at : at+o.Lit]) {
+				old.ops(&list, g.Old, g.Len)
+				list.literal(int64(g.Lit))
+			}
+		} else {
+			list.literal(o.Lit)
+		}
+		at += o.Lit
+	}
+	return list.ops, nil
+}
+
+// lookup adds the extents where the anchors of data, whose target offset is
+// off, have been seen before.
+func (f *finder) lookup(places []Extent, data []byte, off int64) []Extent {
+	const slack = 256
+	for k, ix := range f.indexes {
+		limit := f.refSize
+		if k > 0 { // the target itself, at least a frame back
+			limit += max(off-frameSize, 0)
+		}
+		for _, a := range appendAnchors(nil, data, 0, ix.rate) {
+			p := ix.find(a.hash)
+			if p < 0 {
+				continue
+			}
+			from := max(p-a.at-slack, p-16<<10, 0)
+			if p >= f.refSize {
+				from = max(from, f.refSize)
+			}
+			to := p + min(int64(len(data))-a.at+slack, 16<<10)
+			if p < f.refSize {
+				to = min(to, f.refSize)
+			}
+			if to = min(to, limit); from < to {
+				places = append(places, Extent{from, to - from})
+			}
+		}
+	}
+	return places
+}
+
+// merge sorts extents and joins those that touch, on one side of the border
+// between reference and target.
+func (s space) merge(list []Extent) []Extent {
+	sort.Slice(list, func(i, j int) bool { return list[i].Off < list[j].Off })
+	var out []Extent
+	for _, e := range list {
+		if k := len(out) - 1; k >= 0 && e.Off <= out[k].End() && (e.Off != s.refSize || out[k].Off == e.Off) {
+			out[k].Len = max(out[k].End(), e.End()) - out[k].Off
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,67 @@
+// Package match finds approximate copies: runs of a new text that resemble a
+// run of an old one, byte for byte, without insertions. Start with [Match].
+//
+// The method is that of bsdiff (C. Percival, "Matching with mismatches and
+// assorted applications", 2006), with a table of sampled seeds in place of the
+// suffix array: an alignment, that is a distance between old and new places,
+// is kept until another one explains clearly more of what follows. Copies then
+// grow forward and backward over mismatches, and where two meet, the border
+// goes where it costs least.
+package match
+
+// Op is a copy of Len bytes from the old text at Old, of which some may
+// differ, followed by Lit bytes that resemble nothing.
+type Op struct {
+	Len, Old, Lit int
+}
+
+// Options tune [Match].
+type Options struct {
+	// Step indexes each Step-th place of the old text; 0 means every one.
+	Step int
+	// Tries is how many places a seed may propose; 0 means 8.
+	Tries int
+}
+
+// anchor is a place of the new text where an alignment begins to hold.
+type anchor struct {
+	at    int // in the new text
+	delta int // old place minus new place
+}
+
+// Matcher matches new texts against one old text. It is safe for use by
+// several goroutines.
+type Matcher struct {
+	table *table
+	opt   Options
+}
+
+// New indexes old, which must be shorter than 2 GiB. It costs four to eight
+// bytes of memory for each byte of old, less when Step is more than one.
+func New(old []byte, opt Options) *Matcher {
+	if opt.Step < 1 {
+		opt.Step = 1
+	}
+	if opt.Tries < 1 {
+		opt.Tries = 8
+	}
+	return &Matcher{newTable(old, opt.Step), opt}
+}
+
+// Match covers new with operations whose Len and Lit add up to len(new). Time
+// is near linear.
+func (m *Matcher) Match(new []byte) []Op {
+	if len(new) == 0 {
+		return nil
+	}
+	s := scanner{old: m.table.text, new: new, table: m.table, opt: m.opt}
+	return s.cover(s.anchors())
+}
+
+// Match is [Matcher.Match] for one pair.
+func Match(old, new []byte, opt Options) []Op {
+	if len(new) > 0 && len(old) >= len(new) && common(old, new) == len(new) {
+		return []Op{{Len: len(new)}}
+	}
+	return New(old, opt).Match(new)
+}

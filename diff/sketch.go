@@ -1,0 +1,57 @@
+package diff
+
+// Anchors are places that are chosen by their content alone, so that the same
+// content is noticed wherever it stands. The hash is the gear hash of FastCDC
+// (Xia et al., USENIX ATC 2016): h = h<<1 + gear[b], whose low 32 bits depend
+// on just the last 32 bytes.
+
+// anchorSpan is the number of bytes that an anchor's hash covers.
+const anchorSpan = 32
+
+var gear = func() (t [256]uint64) {
+	x := uint64(0x243F6A8885A308D3)
+	for i := range t { // splitmix64 (Vigna, public domain)
+		x += 0x9E3779B97F4A7C15
+		z := x
+		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+		z = (z ^ z>>27) * 0x94D049BB133111EB
+		t[i] = z ^ z>>31
+	}
+	return t
+}()
+
+// anchor is a chosen place: its span ends just before at.
+type anchor struct {
+	hash uint32
+	at   int64
+}
+
+// appendAnchors notes the anchors of b, whose first byte has the offset base:
+// one in 1<<rate places on average. In repetitive data a hash that comes again
+// at once is skipped.
+func appendAnchors(list []anchor, b []byte, base int64, rate uint) []anchor {
+	if len(b) < anchorSpan {
+		return list
+	}
+	mask := uint64(1)<<rate - 1
+	mask <<= 32 - rate
+	var h uint64
+	for _, c := range b[:anchorSpan-1] {
+		h = h<<1 + gear[c]
+	}
+	last, lastAt := uint32(0), -1
+	for i, c := range b[anchorSpan-1:] {
+		h = h<<1 + gear[c]
+		if h&mask != 0 {
+			continue
+		}
+		v := uint32(h)*0x9E3779B1 ^ uint32(h)>>15
+		if v == last && i-lastAt < 4*anchorSpan && lastAt >= 0 {
+			lastAt = i
+			continue
+		}
+		last, lastAt = v, i
+		list = append(list, anchor{v, base + int64(i) + anchorSpan})
+	}
+	return list
+}
