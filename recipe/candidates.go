@@ -1,8 +1,10 @@
 package recipe
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"sync"
 )
 
@@ -13,20 +15,30 @@ func (c coding) String() string {
 		return fmt.Sprintf("encoder %d level %d", c.encoder, c.level)
 	}
 	s := fmt.Sprintf("%s %s level %d", e.name, e.class, c.level)
+	if e.format == Zstd {
+		s = fmt.Sprintf("%s %s level %s", e.name, e.class, zstdLevelNames[c.level])
+	}
 	switch c.framing {
 	case pgzip:
 		s += fmt.Sprintf(" in pgzip blocks of %d KiB", c.arg>>10)
 	case pigz:
 		s += fmt.Sprintf(" in pieces of %d KiB", c.arg>>10)
 	case flushOnce:
-		s += fmt.Sprintf(" flushed after %d bytes", c.arg)
+		s += fmt.Sprintf(", flushed after %d bytes", c.arg)
+	case flushEnd:
+		s += ", flushed before the end"
+	}
+	if c.opts != 0 {
+		s += fmt.Sprintf(", settings %#x", c.opts)
 	}
 	return s
 }
 
+var zstdLevelNames = map[int8]string{1: "fastest", 2: "default", 3: "better", 4: "best"}
+
 // candidates lists the codings that may have written the span, likely ones first.
-func (in *Input) candidates(s *span, hints []coding, hintOnly bool) []coding {
-	list := make([]coding, 0, 64)
+func (in *Input) candidates(s *span, hints []coding, hintOnly bool) ([]coding, error) {
+	var list []coding
 	seen := make(map[coding]bool)
 	add := func(c coding) {
 		if !seen[c] && c.check(in.Format) == nil {
@@ -38,23 +50,166 @@ func (in *Input) candidates(s *span, hints []coding, hintOnly bool) []coding {
 		add(c)
 	}
 	if hintOnly {
-		return list
+		return list, nil
 	}
 	var more []coding
-	for _, e := range registry {
-		if (e.format == Zstd) != (in.Format == Zstd) {
+	var err error
+	if in.Format == Zstd {
+		more, err = in.zstdCandidates(s)
+	} else {
+		more, err = in.flateCandidates(s)
+	}
+	for _, c := range more {
+		add(c)
+	}
+	return list, err
+}
+
+// What streams of Go's encoders end with: an empty last block behind a flush.
+var (
+	tailGo     = []byte{0, 0, 0xff, 0xff} // stored; its type is in the byte before
+	tailGoSync = []byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff}
+	tailFixed  = []byte{0, 0, 0xff, 0xff, 3, 0} // fixed codes: pgzip
+)
+
+// flateCandidates lists codings of a deflate stream.
+func (in *Input) flateCandidates(s *span) ([]coding, error) {
+	n := min(int64(len(tailGoSync)), s.body[1]-s.body[0])
+	tail, err := in.at(s.body[1]-n, n)
+	if err != nil {
+		return nil, err
+	}
+	h := in.hintsOf(s.literal)
+	type scored struct {
+		coding
+		score int
+	}
+	var list []scored
+	for i, e := range registry {
+		if e.format == Zstd || (e.id == idGo) != bytes.HasSuffix(tail, tailGo) {
 			continue
 		}
-		for _, l := range e.levels {
+		for j, level := range e.levels {
 			for _, f := range e.framings {
-				c := coding{encoder: e.id, framing: f, level: l}
-				more = append(more, c)
+				c := coding{encoder: e.id, framing: f, level: level}
+				score := 100*h.levelPenalty(level) + 20*j + i + h.familyPenalty(e.id)
+				switch f {
+				case oneStream:
+					if e.format == Deflate && isKlauspost(e.id) {
+						score += 30
+					}
+					list = append(list, scored{c, score})
+				case flushEnd:
+					if bytes.HasSuffix(tail, tailGoSync) || bytes.HasSuffix(tail, tailFixed) {
+						list = append(list, scored{c, score - 25})
+					}
+				case pigz:
+					c.arg = 128 << 10
+					if s.plain > int64(c.arg) {
+						list = append(list, scored{c, score - 5})
+					}
+				case pgzip:
+					if !bytes.HasSuffix(tail, tailFixed) {
+						continue
+					}
+					c.arg = 1 << 20
+					list = append(list, scored{c, score - 50})
+					if c.arg = 256 << 10; s.plain >= int64(c.arg) {
+						list = append(list, scored{c, score - 40})
+					}
+				}
 			}
 		}
 	}
-	sort.SliceStable(more, func(i, j int) bool { return false })
-	for _, c := range more {
-		add(c)
+	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.score, b.score) })
+	out := make([]coding, 0, len(list))
+	for _, c := range list {
+		c.opts = h.opts(c.encoder)
+		out = append(out, c.coding)
+	}
+	return append(out, h.unusual(in.Format)...), nil
+}
+
+func isKlauspost(id encoderID) bool { return id >= 10 && id < 30 }
+
+// headerHints is what a header tells about its writer.
+type headerHints struct {
+	best, fastest bool // the header says so
+	middle        bool // the header says that it is neither
+	os            byte // gzip: operating system
+	zeroTime      bool // gzip: no time given
+	zlib          bool
+	windowBits    int // zlib: 0 for the usual 15
+}
+
+func (in *Input) hintsOf(head []byte) headerHints {
+	var h headerHints
+	switch {
+	case in.Format == Gzip && len(head) >= 10:
+		h.best, h.fastest = head[8] == 2, head[8] == 4
+		h.os = head[9]
+		h.zeroTime = bytes.Equal(head[4:8], []byte{0, 0, 0, 0}) || bytes.Equal(head[4:8], []byte{0, 9, 0x6e, 0x88})
+	case in.Format == Zlib && len(head) == 2:
+		h.zlib = true
+		h.fastest, h.best = head[1]>>6 == 0, head[1]>>6 == 3
+		h.middle = head[1]>>6 == 2
+		if bits := int(head[0]>>4) + 8; bits != 15 {
+			h.windowBits = bits
+		}
+	}
+	return h
+}
+
+// levelPenalty is 0 for levels that go with the header.
+func (h headerHints) levelPenalty(level int8) int {
+	switch {
+	case h.best && level != 9 && !(h.zlib && level > 6),
+		h.fastest && level > 1,
+		h.middle && level != 6:
+		return 1
+	}
+	return 0
+}
+
+// familyPenalty is small for encoders of programs that write such headers.
+func (h headerHints) familyPenalty(id encoderID) int {
+	unix := h.os == 3
+	switch {
+	case id == idGNU || id == idBusybox || id == idPigz || id == idPigzSingle:
+		if h.zlib || !unix {
+			return 60
+		}
+	case id == idZlib:
+		if unix {
+			return 10
+		}
+	}
+	return 0
+}
+
+func (h headerHints) opts(id encoderID) uint32 {
+	if id == idZlib {
+		return uint32(h.windowBits) << zlibWindowBits
+	}
+	return 0
+}
+
+// unusual lists settings of zlib that only careful programs use, such as
+// writers of PNG.
+func (h headerHints) unusual(f Format) []coding {
+	if f != Zlib {
+		return nil
+	}
+	var list []coding
+	for _, level := range []int8{9, 6, 8, 7, 5, 4, 3, 2, 1} {
+		for _, o := range []uint32{9 << zlibMemLevel, 1 << zlibStrategy, 9<<zlibMemLevel | 1<<zlibStrategy} {
+			if h.levelPenalty(level) == 0 {
+				list = append(list, coding{encoder: idZlib, level: level, opts: o | h.opts(idZlib)})
+			}
+		}
+	}
+	for _, strategy := range []uint32{2, 3, 4} { // Huffman only, runs, fixed codes
+		list = append(list, coding{encoder: idZlib, level: 6, opts: strategy<<zlibStrategy | h.opts(idZlib)})
 	}
 	return list
 }
@@ -70,7 +225,7 @@ func (s *search) weed(i int, list []coding) ([]coding, error) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			alive[k], errs[k] = s.try(i, c, weedSize)
+			alive[k], errs[k] = s.try(i, c, weedSize, 1)
 			<-slots
 		}()
 	}

@@ -1,9 +1,9 @@
 package recipe
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -26,22 +26,19 @@ type coding struct {
 	encoder encoderID
 	framing framing
 	level   int8
-	window  uint8  // zstd: log2 of the window, 0 for the level's own
-	bare    bool   // zstd: no checksum
+	opts    uint32 // settings, in a packing of the encoder's own; mostly 0
 	arg     uint64 // of the framing, in bytes
 }
 
 // An engine compresses one stream after another. Its output depends on nothing
-// but the bytes, the flushes and the dictionary: not on the sizes of writes, and
-// not on what it did before Reset.
+// but the bytes and the flushes: not on the sizes of writes, and not on what it
+// did before Reset.
 type engine interface {
-	io.Writer
-	// Flush ends the block and pads to a byte boundary (Z_SYNC_FLUSH in zlib).
+	io.WriteCloser // Close writes the end of the stream
+	// Flush ends the block, and with deflate pads to a byte boundary (Z_SYNC_FLUSH).
 	Flush() error
-	// Close writes the end of the stream.
-	Close() error
-	// Reset starts a new stream on w with the given dictionary, which may be nil.
-	Reset(w io.Writer, dict []byte) error
+	// Reset starts a new stream on w, whether or not the last one was closed.
+	Reset(w io.Writer)
 }
 
 // An encoder is one class of programs that write identical bytes.
@@ -52,36 +49,14 @@ type encoder struct {
 	class    string // the versions that write the same bytes
 	levels   []int8 // likely ones first
 	framings []framing
-	open     func(c coding) (engine, error)
-}
-
-func (e *encoder) hasLevel(level int8) bool {
-	for _, l := range e.levels {
-		if l == level {
-			return true
-		}
-	}
-	return false
-}
-
-func (e *encoder) hasFraming(f framing) bool {
-	for _, g := range e.framings {
-		if g == f {
-			return true
-		}
-	}
-	return false
+	open     func(c coding, cores int) (engine, error)
 }
 
 // Limits of what a recipe may ask for: they bound the memory of a replay.
 const (
-	minPiece   = 1 << 10
-	maxPiece   = 64 << 20
-	minWindow  = 10
-	maxWindow  = 27
-	maxHeader  = 256 << 10 // bytes before one stream
-	pgzipTail  = 16 << 10
-	pigzWindow = 32 << 10
+	minPiece  = 32 << 10
+	maxPiece  = 64 << 20
+	maxHeader = 256 << 10 // bytes before one stream
 )
 
 // check reports whether this build can replay c inside the format f.
@@ -93,60 +68,69 @@ func (c coding) check(f Format) error {
 	if (f == Zstd) != (e.format == Zstd) {
 		return fmt.Errorf("%w: %s in %s", ErrInvalid, e.name, f)
 	}
-	if !e.hasLevel(c.level) {
+	if !slices.Contains(e.levels, c.level) {
 		return fmt.Errorf("%w: %s %s has no level %d", ErrUnknownEncoder, e.name, e.class, c.level)
 	}
-	if !e.hasFraming(c.framing) {
+	if !slices.Contains(e.framings, c.framing) {
 		return fmt.Errorf("%w: %s %s has no framing %d", ErrUnknownEncoder, e.name, e.class, c.framing)
 	}
 	switch c.framing {
-	case oneStream, flushEnd:
-		if c.arg != 0 {
-			return fmt.Errorf("%w: stray framing argument", ErrInvalid)
-		}
 	case pgzip, pigz:
-		if c.arg < minPiece || c.arg > maxPiece || c.framing == pgzip && c.arg <= pgzipTail {
+		if c.arg < minPiece || c.arg > maxPiece {
 			return fmt.Errorf("%w: pieces of %d bytes", ErrInvalid, c.arg)
 		}
 	case flushOnce:
 		if c.arg == 0 || c.arg > maxSize {
 			return fmt.Errorf("%w: flush after %d bytes", ErrInvalid, c.arg)
 		}
-	}
-	if e.format != Zstd && (c.window != 0 || c.bare) {
-		return fmt.Errorf("%w: zstd settings for %s", ErrInvalid, e.name)
-	}
-	if c.window != 0 && (c.window < minWindow || c.window > maxWindow) {
-		return fmt.Errorf("%w: window of 2^%d bytes", ErrInvalid, c.window)
+	default:
+		if c.arg != 0 {
+			return fmt.Errorf("%w: stray framing argument", ErrInvalid)
+		}
 	}
 	return nil
 }
 
-var errDict = errors.New("recipe: this encoder takes no dictionary")
+// kind is what engines of one pool have in common.
+type kind struct {
+	coding coding
+	cores  int
+}
 
-// pools keeps idle engines, by the part of the coding that they depend on.
-var pools sync.Map // of coding -> *sync.Pool
+// pools keeps idle engines.
+var pools sync.Map // of kind -> *sync.Pool
 
-func (c coding) pool() *sync.Pool {
-	c.framing, c.arg = oneStream, 0
-	if p, ok := pools.Load(c); ok {
+// pool returns the pool of engines that can write c on so many cores.
+func (c coding) pool(cores int) *sync.Pool {
+	k := kind{c, 1}
+	switch c.framing {
+	case pgzip, pigz:
+		k.cores = cores
+	default:
+		k.coding.framing, k.coding.arg = oneStream, 0 // flushes come from outside
+	}
+	if p, ok := pools.Load(k); ok {
 		return p.(*sync.Pool)
 	}
-	p, _ := pools.LoadOrStore(c, new(sync.Pool))
+	p, _ := pools.LoadOrStore(k, new(sync.Pool))
 	return p.(*sync.Pool)
 }
 
 // take returns an engine that writes to w; give it back with put.
-func (c coding) take(w io.Writer, dict []byte) (engine, error) {
-	e, ok := c.pool().Get().(engine)
+func (c coding) take(w io.Writer, cores int) (engine, error) {
+	e, ok := c.pool(cores).Get().(engine)
 	if !ok {
 		var err error
-		if e, err = encoders[c.encoder].open(c); err != nil {
-			return nil, err
+		if e, err = encoders[c.encoder].open(c, cores); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 	}
-	return e, e.Reset(w, dict)
+	e.Reset(w)
+	return e, nil
 }
 
 // put gives an engine back for reuse.
-func (c coding) put(e engine) { c.pool().Put(e) }
+func (c coding) put(e engine, cores int) {
+	e.Reset(io.Discard)
+	c.pool(cores).Put(e)
+}

@@ -75,9 +75,11 @@ func (s *search) run() error {
 // solve finds the coding of span i, and gives it to as many spans after it as it
 // fits. It returns the number of spans solved.
 func (s *search) solve(i int) (int, error) {
-	list := s.in.candidates(&s.spans[i], s.hints(i), s.opt.HintOnly)
-	if s.plainFrom(i) >= weedFrom {
-		var err error
+	list, err := s.in.candidates(&s.spans[i], s.hints(i), s.opt.HintOnly)
+	if err != nil {
+		return 0, err
+	}
+	if s.plainFrom(i) >= weedFrom && len(list) > 1 {
 		if list, err = s.weed(i, list); err != nil {
 			return 0, err
 		}
@@ -85,7 +87,7 @@ func (s *search) solve(i int) (int, error) {
 	var best coding
 	most := 0
 	for _, c := range list {
-		n, err := s.try(i, c, maxSize)
+		n, err := s.try(i, c, maxSize, s.opt.Concurrency)
 		if err != nil {
 			return 0, err
 		}
@@ -140,7 +142,7 @@ var errDiffers = errors.New("differs")
 // try replays spans from i on as if c had written them, up to limit plain bytes,
 // and returns the number of spans that come out right. With a limit, spans that
 // have not come out wrong count as well.
-func (s *search) try(i int, c coding, limit int64) (int, error) {
+func (s *search) try(i int, c coding, limit int64, cores int) (int, error) {
 	spans := s.spans[i:]
 	r := &Recipe{format: s.in.Format, size: maxSize}
 	from := spans[0]
@@ -155,7 +157,7 @@ func (s *search) try(i int, c coding, limit int64) (int, error) {
 		}
 	}
 	cmp := &compareWriter{r: s.in.Compressed, at: from.off, size: s.in.Size}
-	w, err := r.NewWriter(cmp, WriterOptions{Concurrency: s.opt.Concurrency})
+	w, err := r.NewWriter(cmp, WriterOptions{Concurrency: cores})
 	if err != nil {
 		return 0, err
 	}
@@ -166,7 +168,7 @@ func (s *search) try(i int, c coding, limit int64) (int, error) {
 		p.r.size = s.in.Size - from.off
 		err = w.Close()
 	} else {
-		p.line.close()
+		p.abandon()
 	}
 	if err != nil && !errors.Is(err, errDiffers) && !errors.Is(err, ErrMismatch) {
 		return 0, err

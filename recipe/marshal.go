@@ -14,7 +14,7 @@ import (
 //	        | 1 n                      n zero bytes
 //	        | 2 n plain*n              n streams like the stream before
 //	        | 3+flags [n byte*n] [coding] plain [n byte*n]
-//	coding  = encoder, level+64, shape, [arg], [window]
+//	coding  = encoder, level+64, shape, [arg], [opts]   level and shape: one byte each
 //
 // Flags of the last form: 4 header as before, 8 coding as before, 16 with
 // corrections (the last byte string). There is exactly one way to write a recipe.
@@ -35,8 +35,7 @@ const (
 const (
 	shapeFraming = 0x0f
 	shapeArg     = 0x10
-	shapeWindow  = 0x20
-	shapeBare    = 0x40
+	shapeOpts    = 0x20
 )
 
 // maxSize keeps sums of sizes far from overflow.
@@ -117,18 +116,15 @@ func (c coding) append(b []byte) []byte {
 	if c.arg != 0 {
 		shape |= shapeArg
 	}
-	if c.window != 0 {
-		shape |= shapeWindow
-	}
-	if c.bare {
-		shape |= shapeBare
+	if c.opts != 0 {
+		shape |= shapeOpts
 	}
 	b = append(b, byte(c.level+64), shape)
 	if c.arg != 0 {
 		b = binary.AppendUvarint(b, c.arg)
 	}
-	if c.window != 0 {
-		b = append(b, c.window)
+	if c.opts != 0 {
+		b = binary.AppendUvarint(b, uint64(c.opts))
 	}
 	return b
 }
@@ -297,12 +293,15 @@ func (d *decoder) coding(f Format) coding {
 	c := coding{level: int8(d.byte()) - 64}
 	shape := d.byte()
 	c.framing = framing(shape & shapeFraming)
-	c.bare = shape&shapeBare != 0
 	if shape&shapeArg != 0 {
 		c.arg = d.uvarint()
 	}
-	if shape&shapeWindow != 0 {
-		c.window = d.byte()
+	if shape&shapeOpts != 0 {
+		opts := d.uvarint()
+		if opts > math.MaxUint32 {
+			d.fail("settings")
+		}
+		c.opts = uint32(opts)
 	}
 	if d.err != nil {
 		return coding{}

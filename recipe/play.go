@@ -46,9 +46,11 @@ type player struct {
 	err  error
 }
 
-// A stream takes the plain bytes of one part; Close writes its end.
+// A stream takes the plain bytes of one part; Close writes its end. A stream
+// that is given up is released instead.
 type stream interface {
 	io.WriteCloser
+	release()
 }
 
 func (p *player) Write(b []byte) (int, error) {
@@ -115,7 +117,7 @@ func (p *player) begin(q *part) {
 		p.sum = adler32.New()
 	}
 	p.open, p.left = q, q.plain
-	p.cur, p.err = q.newStream(p.line, p.r.format)
+	p.cur, p.err = q.newStream(p.line)
 }
 
 // finish ends the open stream and writes its trailer.
@@ -147,11 +149,7 @@ func (p *player) Close() error {
 			p.err = fmt.Errorf("%w: plain bytes end early", ErrMismatch)
 		}
 	}
-	if p.open != nil && p.cur != nil {
-		p.cur.Close() // gives its engine back; the error that counts is known
-		p.open = nil
-	}
-	if err := p.line.close(); p.err == nil {
+	if err := p.abandon(); p.err == nil {
 		p.err = err
 	}
 	if p.err == nil && p.out.n != p.r.size {
@@ -162,6 +160,16 @@ func (p *player) Close() error {
 	}
 	p.err = errClosed
 	return nil
+}
+
+// abandon ends the goroutines and gives the engine of an open stream back.
+func (p *player) abandon() error {
+	err := p.line.close()
+	if p.open != nil && p.cur != nil {
+		p.cur.release()
+		p.open = nil
+	}
+	return err
 }
 
 var errClosed = fmt.Errorf("recipe: write after Close")

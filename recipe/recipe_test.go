@@ -120,7 +120,7 @@ func TestGoGzip(t *testing.T) {
 			w, _ := gzip.NewWriterLevel(&b, level)
 			w.Write(text(n, 7))
 			w.Close()
-			r := roundTrip(t, Gzip, b.Bytes(), Options{Concurrency: 2})
+			r := roundTrip(t, Gzip, b.Bytes(), Options{Concurrency: 2, Debugf: t.Logf})
 			enc, _ := r.AppendBinary(nil)
 			t.Logf("%d %d: %s, %d bytes", level, n, r, len(enc))
 		}
