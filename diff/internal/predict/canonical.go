@@ -70,6 +70,7 @@ func (z *canonizer) name(l *layout, off int64) uint32 {
 
 const (
 	nameText   = 32
+	nameType   = 24 // up to its hash and kind
 	nameData   = 16
 	nameString = 256
 )
@@ -90,6 +91,12 @@ func (z *canonizer) nameIn(r *region, off int64) uint32 {
 		b = b[:min(len(b), nameString)]
 		if i := bytes.IndexByte(b, 0); i >= 0 {
 			b = b[:i]
+		}
+	case kindTypes:
+		if len(b) >= nameType && b[typeKind]&kindMask-1 < goLastKind && b[typeAlign] == b[typeField] {
+			b = b[:nameType]
+		} else {
+			b = b[:min(len(b), nameData)]
 		}
 	default:
 		b = b[:min(len(b), nameData)]

@@ -24,7 +24,7 @@ func pair(old, new []byte) (*layout, bool) {
 	for _, s := range b.sections {
 		place[s.key] = s.span
 	}
-	l := &layout{machine: a.machine, fixed: a.fixed}
+	l := &layout{machine: a.machine, fixed: a.fixed && a.find(".gopclntab") == nil}
 	for _, s := range a.sections {
 		l.regions = append(l.regions, region{s.kind, s.span, place[s.key]})
 	}

@@ -16,7 +16,7 @@ type remap struct {
 	shift uint    // log2 of the size of a page
 
 	seen []label // direct-mapped: targets whose new place was seen
-	near []label // the same for blocks of addresses, for targets not seen
+	near []label // the same for blocks of addresses of two sizes, for targets not seen
 }
 
 // label is an old address and how far it moved.
@@ -139,10 +139,25 @@ func (m *remap) slot(va int64) *label {
 	return &m.seen[(uint64(va)*0x9e3779b97f4a7c15>>40)&uint64(len(m.seen)-1)]
 }
 
-const nearBits = 6
+// Blocks of addresses that probably move together, as powers of two.
+const (
+	nearBits = 6
+	farBits  = 12
+)
 
-func (m *remap) block(va int64) *label {
-	return &m.near[(uint64(va>>nearBits)*0x9e3779b97f4a7c15>>40)&uint64(len(m.near)-1)]
+func (m *remap) block(va int64, bits uint) *label {
+	h := uint64(va>>bits)*0x9e3779b97f4a7c15 + uint64(bits)
+	return &m.near[h>>40&uint64(len(m.near)-1)]
+}
+
+// neighbour maps an address like one that was seen near it.
+func (m *remap) neighbour(va int64) (int64, bool) {
+	for _, bits := range [...]uint{nearBits, farBits} {
+		if b := m.block(va, bits); b.from == va>>bits {
+			return va + b.delta, true
+		}
+	}
+	return 0, false
 }
 
 // address maps an old address, or returns false where it is none.
@@ -165,16 +180,17 @@ func (m *remap) inRegion(r *region, va int64) int64 {
 	}
 	if r.kind != kindBSS {
 		off, exact := m.offset(r.old.off + d)
-		if to, ok := m.l.newVA(off); ok && exact {
+		to, ok := m.l.newVA(off)
+		if ok && exact {
 			return to
-		} else if b := m.block(va); b.from == va>>nearBits {
-			return va + b.delta
+		}
+		if near, seen := m.neighbour(va); seen {
+			return near
 		} else if ok {
 			return to
 		}
-	}
-	if b := m.block(va); b.from == va>>nearBits {
-		return va + b.delta
+	} else if near, seen := m.neighbour(va); seen {
+		return near
 	}
 	return r.new.va + d
 }
@@ -182,5 +198,7 @@ func (m *remap) inRegion(r *region, va int64) int64 {
 // learn notes that the old address from is now at to.
 func (m *remap) learn(from, to int64) {
 	*m.slot(from) = label{from, to - from}
-	*m.block(from) = label{from >> nearBits, to - from}
+	for _, bits := range [...]uint{nearBits, farBits} {
+		*m.block(from, bits) = label{from >> bits, to - from}
+	}
 }
