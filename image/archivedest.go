@@ -1,0 +1,202 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// archiveSink writes an OCI layout into a tar, and docker's manifest.json beside
+// it on request. The same image gives the same bytes: times are zero, and the
+// order is that of the layers. What names the blobs comes last, so that an
+// archive that breaks off names nothing.
+type archiveSink struct {
+	tw   *tar.Writer
+	dirs map[string]bool
+	seen map[digest.Digest]bool
+}
+
+func newArchiveSink(w io.Writer) *archiveSink {
+	return &archiveSink{tar.NewWriter(w), map[string]bool{}, map[digest.Digest]bool{}}
+}
+
+func blobPath(d digest.Digest) string {
+	return "blobs/" + d.Algorithm().String() + "/" + d.Encoded()
+}
+
+func (a *archiveSink) has(_ context.Context, desc ocispec.Descriptor) (bool, error) {
+	return a.seen[desc.Digest], nil
+}
+
+func (a *archiveSink) put(_ context.Context, desc ocispec.Descriptor, r io.Reader) error {
+	a.seen[desc.Digest] = true
+	return a.file(blobPath(desc.Digest), desc.Size, r)
+}
+
+func (a *archiveSink) file(name string, size int64, r io.Reader) error {
+	if err := a.mkdir(path.Dir(name)); err != nil {
+		return err
+	}
+	if err := a.tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size, ModTime: time.Unix(0, 0)}); err != nil {
+		return err
+	}
+	n, err := io.Copy(a.tw, r)
+	if err == nil && n != size {
+		err = fmt.Errorf("%s has %d bytes, expected %d", name, n, size)
+	}
+	return err
+}
+
+func (a *archiveSink) mkdir(dir string) error {
+	if dir == "." || a.dirs[dir] {
+		return nil
+	}
+	if err := a.mkdir(path.Dir(dir)); err != nil {
+		return err
+	}
+	a.dirs[dir] = true
+	return a.tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: time.Unix(0, 0)})
+}
+
+func (a *archiveSink) bytes(name string, b []byte) error {
+	return a.file(name, int64(len(b)), bytes.NewReader(b))
+}
+
+// finish writes the manifest and the tables of contents. withOCI false leaves out
+// the OCI part, withDocker false docker's.
+func (a *archiveSink) finish(c *copied, names []string, refName string, withOCI, withDocker bool) error {
+	if withOCI {
+		if !a.seen[c.desc.Digest] {
+			if err := a.bytes(blobPath(c.desc.Digest), c.manifest); err != nil {
+				return err
+			}
+		}
+		index, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2},
+			MediaType: ocispec.MediaTypeImageIndex, Manifests: namedDescriptors(c.desc, names, refName)})
+		if err != nil {
+			return err
+		}
+		if err := a.bytes("index.json", index); err != nil {
+			return err
+		}
+	}
+	if withDocker {
+		e := dockerEntry{Config: blobPath(c.config.Digest), RepoTags: []string{}, Layers: []string{}}
+		for _, n := range names {
+			e.RepoTags = append(e.RepoTags, familiar(n))
+		}
+		for _, l := range c.layers {
+			e.Layers = append(e.Layers, blobPath(l.Digest))
+		}
+		raw, err := json.Marshal([]dockerEntry{e})
+		if err != nil {
+			return err
+		}
+		if err := a.bytes("manifest.json", raw); err != nil {
+			return err
+		}
+	}
+	if withOCI {
+		if err := a.bytes(ocispec.ImageLayoutFile, ociLayoutFile); err != nil {
+			return err
+		}
+	}
+	return a.tw.Close()
+}
+
+var ociLayoutFile = []byte(`{"imageLayoutVersion":"1.0.0"}`)
+
+// namedDescriptors is one entry of an index.json for each name, as docker writes
+// them, or one without a name. refName, if not empty, goes as it is into the
+// standard annotation of an entry of its own.
+func namedDescriptors(desc ocispec.Descriptor, names []string, refName string) []ocispec.Descriptor {
+	var out []ocispec.Descriptor
+	add := func(annotations map[string]string) {
+		d := desc
+		d.Annotations = annotations
+		out = append(out, d)
+	}
+	if refName != "" {
+		a := map[string]string{ocispec.AnnotationRefName: refName}
+		if full, ok := imageName(refName); ok {
+			a[containerdNameAnnotation] = full
+		}
+		add(a)
+	}
+	for _, n := range names {
+		if full, ok := imageName(refName); ok && full == n {
+			continue
+		}
+		add(map[string]string{containerdNameAnnotation: n, ocispec.AnnotationRefName: tagOf(n)})
+	}
+	if len(out) == 0 {
+		add(nil)
+	}
+	return out
+}
+
+// writeArchive writes docker-archive, oci-archive and the standard output.
+func writeArchive(ctx context.Context, r Reference, img Image, opt *WriteOptions) (Result, error) {
+	var w io.Writer = opt.Stdout
+	var f *pendingFile
+	if r.Transport != Stdio {
+		var err error
+		if f, err = createPending(r.Path); err != nil {
+			return Result{}, err
+		}
+		defer f.abort()
+		w = f
+	} else if w == nil {
+		return Result{}, fmt.Errorf("there is no standard output to write to")
+	}
+	s := newArchiveSink(w)
+	c := &copier{img: img, form: Plain, opt: opt, sink: s}
+	names, refName := opt.Names, ""
+	docker := r.Transport != OCIArchive
+	if docker && r.Select != "" {
+		full, err := NormalizeName(r.Select)
+		if err != nil {
+			return Result{}, err
+		}
+		names = addName([]string{full}, "")
+		for _, n := range opt.Names {
+			names = addName(names, n)
+		}
+	}
+	if !docker {
+		refName = r.Select
+		c.compress = opt.Compression
+		if opt.Form != Plain {
+			c.form = Exact
+		}
+	}
+	done, err := c.copy(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.finish(done, names, refName, true, docker); err != nil {
+		return Result{}, err
+	}
+	if f != nil {
+		if err := ctx.Err(); err != nil {
+			return Result{}, err
+		}
+		if err := f.commit(); err != nil {
+			return Result{}, err
+		}
+	}
+	done.result.Names = names
+	if refName != "" {
+		done.result.Names = append([]string{refName}, names...)
+	}
+	return done.result, nil
+}

@@ -1,0 +1,243 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// need skips a test whose requirement is absent, or fails it where everything
+// has to be there.
+func need(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("DOCKER_DELTA_TEST_REQUIRE") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// testDaemon is a real daemon to test with.
+type testDaemon struct {
+	host       string
+	containerd bool
+}
+
+// daemons gives the real daemons: the usual one, with the classic store, and one
+// with the containerd store at DOCKER_DELTA_TEST_DOCKER_CONTAINERD.
+func eachDaemon(t *testing.T, f func(t *testing.T, d testDaemon)) {
+	t.Run("classic", func(t *testing.T) { f(t, classicDaemon(t)) })
+	t.Run("containerd", func(t *testing.T) { f(t, containerdDaemon(t)) })
+}
+
+func classicDaemon(t testing.TB) testDaemon {
+	t.Helper()
+	d, err := Connect(t.Context(), Options{})
+	if err != nil {
+		need(t, "no docker daemon: %v", err)
+	}
+	defer d.Close()
+	if d.Containerd() {
+		need(t, "the docker daemon at %s has a containerd store, not a classic one", d.Address())
+	}
+	return testDaemon{host: d.client.Endpoint.Host}
+}
+
+func containerdDaemon(t testing.TB) testDaemon {
+	t.Helper()
+	host := os.Getenv("DOCKER_DELTA_TEST_DOCKER_CONTAINERD")
+	if host == "" {
+		need(t, "DOCKER_DELTA_TEST_DOCKER_CONTAINERD does not name a docker daemon with the containerd store")
+	}
+	d, err := Connect(t.Context(), Options{DockerHost: host})
+	if err != nil {
+		need(t, "%v", err)
+	}
+	defer d.Close()
+	if !d.Containerd() {
+		t.Fatalf("the docker daemon at %s has a classic store", host)
+	}
+	return testDaemon{host: host, containerd: true}
+}
+
+func (d testDaemon) docker(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	if _, err := exec.LookPath("docker"); err != nil {
+		need(t, "no docker command: %v", err)
+	}
+	out, err := exec.Command("docker", append([]string{"-H", d.host}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+// cleanup removes images of a test, before and after it.
+func (d testDaemon) cleanup(t testing.TB, names ...string) {
+	rm := func() {
+		for _, n := range names {
+			_, _ = d.docker(t, "rmi", "-f", n)
+		}
+	}
+	rm()
+	t.Cleanup(rm)
+}
+
+// helloFixture is an image with a static program that greets.
+func helloFixture(t testing.TB, seed uint64, greeting string) fixture {
+	t.Helper()
+	dir := t.TempDir()
+	src := "package main\n\nfunc main() { print(" + `"` + greeting + `\n"` + ") }\n"
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", "hello", "main.go")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fixture{seed: seed, cmd: []string{"/hello"}, files: map[string][]byte{"hello": b}}
+}
+
+func TestDaemonRoundTrip(t *testing.T) {
+	eachDaemon(t, func(t *testing.T, d testDaemon) {
+		for i, compress := range []string{"", "gzip", "zstd"} {
+			t.Run("from "+compress, func(t *testing.T) {
+				name := "docker-delta-test/roundtrip:" + compress + "v1"
+				d.cleanup(t, name, name+"-too")
+				fx := helloFixture(t, uint64(100+i), "hello from "+compress)
+				fx.compress = compress
+				src := fx.build(t)
+				opt := Options{DockerHost: d.host, Debugf: t.Logf}
+				res := mustWrite(t, "docker-daemon:"+name, src, WriteOptions{Options: opt, Names: []string{name + "-too"}})
+				want := []string{"docker.io/" + name, "docker.io/" + name + "-too"}
+				if !slices.Equal(res.Names, want) {
+					t.Errorf("names %v, want %v", res.Names, want)
+				}
+				out, err := d.docker(t, "inspect", "--format", "{{.Id}}", name+"-too")
+				if err != nil || strings.TrimSpace(out) != res.DaemonID.String() {
+					t.Errorf("docker inspect: %v %s, want %s", err, out, res.DaemonID)
+				}
+				if out, err := d.docker(t, "run", "--rm", "--network=none", name); err != nil || !strings.Contains(out, "hello from "+compress) {
+					t.Errorf("docker run: %v %s", err, out)
+				}
+				exact := d.containerd && compress != ""
+				if res.Original != exact {
+					t.Errorf("Original = %v, want %v", res.Original, exact)
+				}
+				got := mustOpen(t, "docker-daemon:"+name, opt)
+				same(t, src, got, exact)
+				if !slices.Equal(got.Names(), want) {
+					t.Errorf("names %v, want %v", got.Names(), want)
+				}
+				byID := mustOpen(t, "docker-daemon:"+res.DaemonID.String(), opt)
+				same(t, src, byID, exact)
+				short := mustOpen(t, res.DaemonID.Encoded()[:12], opt)
+				same(t, src, short, exact)
+			})
+		}
+	})
+}
+
+func TestFindBase(t *testing.T) {
+	eachDaemon(t, func(t *testing.T, td testDaemon) {
+		name := "docker-delta-test/findbase:v1"
+		td.cleanup(t, name)
+		src := fixture{seed: 200, layers: 3, compress: "gzip"}.build(t)
+		opt := Options{DockerHost: td.host, Debugf: t.Logf}
+		res := mustWrite(t, "docker-daemon:"+name, src, WriteOptions{Options: opt})
+		d, err := Connect(t.Context(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		diffIDs := plainOf(t, src)
+		other := []digest.Digest{digest.FromString("nothing has this")}
+		for what, want := range map[string]Want{
+			"ID":     {IDs: []digest.Digest{other[0], res.DaemonID}},
+			"layers": {IDs: other, DiffIDs: diffIDs[:2], Names: []string{"docker-delta-test/nothing:v1"}},
+			"name":   {IDs: other, DiffIDs: other, Names: []string{"docker.io/docker-delta-test/nothing:v1", "docker.io/" + name}},
+		} {
+			got, err := d.FindBase(t.Context(), want)
+			if err != nil || got.ID != res.DaemonID {
+				t.Errorf("by %s: %v %v, want %s", what, got, err, res.DaemonID)
+				continue
+			}
+			same(t, src, mustOpen(t, got.Ref(), opt), td.containerd)
+		}
+		if _, err := d.FindBase(t.Context(), Want{IDs: other, DiffIDs: other, Names: []string{"docker-delta-test/nothing"}}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("absent base: %v", err)
+		}
+	})
+}
+
+// TestThinLoad sends only what the classic store lacks.
+func TestThinLoad(t *testing.T) {
+	d := classicDaemon(t)
+	base, target := "docker-delta-test/thin:base", "docker-delta-test/thin:target"
+	d.cleanup(t, target, base)
+	opt := Options{DockerHost: d.host, Debugf: t.Logf}
+	one := fixture{seed: 300, layers: 2}.build(t)
+	two := fixture{seed: 300, layers: 4, cmd: []string{"/other"}}.build(t)
+	mustWrite(t, "docker-daemon:"+base, one, WriteOptions{Options: opt})
+	res := mustWrite(t, "docker-daemon:"+target, two, WriteOptions{Options: opt, Thin: true})
+	if res.Skipped != 2 || len(two.opened) != 2 {
+		t.Errorf("skipped %d layers and opened %v, want 2 and the last 2", res.Skipped, two.opened)
+	}
+	same(t, two, mustOpen(t, target, opt), false)
+	// Without the base there is nothing to leave out.
+	d.cleanup(t, target, base)
+	two.opened = nil
+	if res = mustWrite(t, "docker-daemon:"+target, two, WriteOptions{Options: opt, Thin: true}); len(two.opened) != 4 {
+		t.Errorf("without the base %d layers were sent", len(two.opened))
+	}
+}
+
+func TestDaemonErrors(t *testing.T) {
+	ctx := context.Background()
+	sock := filepath.Join(t.TempDir(), "docker.sock")
+	_, err := Open(ctx, "some-image:v1", Options{DockerHost: "unix://" + sock})
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), sock) || !strings.Contains(err.Error(), "no file of this name") {
+		t.Errorf("absent daemon: %v", err)
+	}
+	t.Setenv("DOCKER_HOST", "unix://"+sock)
+	if _, err = Open(ctx, "docker-daemon:some-image:v1", Options{}); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "DOCKER_HOST") {
+		t.Errorf("absent daemon: %v", err)
+	}
+	if _, err = Write(ctx, "docker-daemon:x:v1", fixture{}.build(t), WriteOptions{}); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("absent daemon: %v", err)
+	}
+}
+
+// TestDaemonKeepsNothing breaks off a load in each layer.
+func TestDaemonKeepsNothing(t *testing.T) {
+	eachDaemon(t, func(t *testing.T, d testDaemon) {
+		name := "docker-delta-test/broken:v1"
+		d.cleanup(t, name)
+		opt := WriteOptions{Options: Options{DockerHost: d.host, Debugf: t.Logf}}
+		broken := errors.New("the source broke")
+		for i := range 3 {
+			src := fixture{seed: 400, compress: "gzip"}.build(t)
+			src.layers[i].(*fakeLayer).after = func() error { return broken }
+			res, err := Write(t.Context(), "docker-daemon:"+name, src, opt)
+			if !errors.Is(err, broken) {
+				t.Errorf("layer %d: %+v %v", i, res, err)
+			}
+			if out, err := d.docker(t, "inspect", name); err == nil {
+				t.Errorf("layer %d: an image appeared: %s", i, out)
+			}
+			if out, _ := d.docker(t, "images", "-q", "--no-trunc"); bytes.Contains([]byte(out), []byte(digest.FromBytes(src.config).Encoded())) {
+				t.Errorf("layer %d: an image appeared: %s", i, out)
+			}
+		}
+	})
+}

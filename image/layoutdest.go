@@ -1,0 +1,163 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// writeLayout adds an image to an OCI layout directory, or makes one. Blobs
+// appear one by one, whole; the image becomes visible with the new index.json,
+// which is exchanged under a lock.
+func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_ Result, err error) {
+	dir := filepath.Clean(r.Path)
+	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(dir, filepath.FromSlash(blobPath(d))) }}
+	if err := checkLayout(dir); err != nil {
+		return Result{}, err
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, os.ErrNotExist) {
+		return Result{}, hint(fmt.Errorf("there is no directory %s", filepath.Dir(dir)), "make it first")
+	}
+	defer func() {
+		if err != nil {
+			s.undo()
+		}
+	}()
+	if err := s.mkdir(dir); err != nil {
+		return Result{}, err
+	}
+	unlock, err := lockDir(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	c := &copier{img: img, form: Exact, compress: opt.Compression, opt: opt, sink: s}
+	if opt.Form == Plain {
+		c.form = Plain
+	}
+	done, err := c.copy(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.putBytes(ctx, done.desc, done.manifest); err != nil {
+		return Result{}, err
+	}
+	index, err := addToIndex(filepath.Join(dir, ocispec.ImageIndexFile), namedDescriptors(done.desc, opt.Names, r.Select))
+	if err != nil {
+		return Result{}, err
+	}
+	layoutFile := filepath.Join(dir, ocispec.ImageLayoutFile)
+	if _, err := os.Stat(layoutFile); err != nil {
+		if err := writeFile(layoutFile, ociLayoutFile); err != nil {
+			return Result{}, err
+		}
+		s.made = append(s.made, layoutFile)
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if err := writeFile(filepath.Join(dir, ocispec.ImageIndexFile), index); err != nil {
+		return Result{}, err
+	}
+	done.result.Names = opt.Names
+	if r.Select != "" {
+		done.result.Names = append([]string{r.Select}, opt.Names...)
+	}
+	return done.result, nil
+}
+
+// checkLayout accepts what is absent, an empty directory, or an OCI layout.
+func checkLayout(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, ocispec.ImageLayoutFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return hint(fmt.Errorf("%s is not empty and no OCI layout", dir), "choose another directory")
+	}
+	if err != nil {
+		return err
+	}
+	var l ocispec.ImageLayout
+	if err := json.Unmarshal(raw, &l); err != nil || l.Version != "1.0.0" {
+		return fmt.Errorf("%s: an OCI layout of version %q, expected 1.0.0", dir, truncate(l.Version, 50))
+	}
+	return nil
+}
+
+// addToIndex gives the index.json at path with more entries, replacing those of
+// the same name or, without a name, of the same digest. What is not understood
+// is kept as it is.
+func addToIndex(path string, add []ocispec.Descriptor) ([]byte, error) {
+	doc := map[string]json.RawMessage{}
+	raw, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		doc["schemaVersion"] = json.RawMessage("2")
+		doc["mediaType"] = json.RawMessage(`"` + ocispec.MediaTypeImageIndex + `"`)
+	case err != nil:
+		return nil, err
+	case len(raw) > maxJSON:
+		return nil, fmt.Errorf("%s has %d bytes, more than the limit of %d", path, len(raw), maxJSON)
+	default:
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			return nil, fmt.Errorf("%s: wrong JSON: %w", path, err)
+		}
+	}
+	var old []json.RawMessage
+	if m, ok := doc["manifests"]; ok {
+		if err := json.Unmarshal(m, &old); err != nil {
+			return nil, fmt.Errorf("%s: wrong JSON: %w", path, err)
+		}
+	}
+	var list []json.RawMessage
+	for _, o := range old {
+		var d ocispec.Descriptor
+		if err := json.Unmarshal(o, &d); err != nil {
+			return nil, fmt.Errorf("%s: wrong JSON: %w", path, err)
+		}
+		if !replaced(d, add) {
+			list = append(list, o)
+		}
+	}
+	for _, d := range add {
+		b, err := json.Marshal(d)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, b)
+	}
+	if doc["manifests"], err = json.Marshal(list); err != nil {
+		return nil, err
+	}
+	return json.Marshal(doc)
+}
+
+func replaced(old ocispec.Descriptor, add []ocispec.Descriptor) bool {
+	key := func(d ocispec.Descriptor) [2]string {
+		// A bare tag from a full name is no key: app:v1 and web:v1 both have it.
+		if full := d.Annotations[containerdNameAnnotation]; full != "" {
+			return [2]string{full}
+		}
+		if name := d.Annotations[ocispec.AnnotationRefName]; name != "" {
+			return [2]string{"", name}
+		}
+		return [2]string{"", "@" + d.Digest.String()}
+	}
+	for _, d := range add {
+		if key(d) == key(old) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,323 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/docker-delta/docker-delta/image/internal/tree"
+	"github.com/docker-delta/docker-delta/image/internal/unpack"
+)
+
+// Source is an Image that holds files or connections open.
+type Source interface {
+	Image
+	Indexed
+	io.Closer
+	// Origin tells a person where the image was found.
+	Origin() string
+}
+
+// Open finds the image that ref names (see [ParseReference]) and reads its
+// config and manifest; layers are read when asked for. The caller closes it
+// after the last reader.
+//
+// Errors say what was found, what was expected and what may help: an [*Error],
+// a [*PlatformError], a [*MissingError], a [*DigestError], or one that wraps
+// [ErrNotImage], [ErrNotFound] or [ErrUnreachable].
+func Open(ctx context.Context, ref string, opt Options) (Source, error) {
+	r, err := ParseReference(ref)
+	if err != nil {
+		return nil, err
+	}
+	img, err := openRef(ctx, r, &opt)
+	if err != nil {
+		return nil, withRef(ref, err)
+	}
+	return img, nil
+}
+
+func openRef(ctx context.Context, r Reference, opt *Options) (*opened, error) {
+	set, err := openTop(ctx, r, opt)
+	if err != nil {
+		return nil, err
+	}
+	img, err := set.one(ctx, opt)
+	if err != nil {
+		set.Close()
+		return nil, err
+	}
+	img.closers = append(img.closers, set)
+	return img, nil
+}
+
+// top is a found image before a platform is chosen: walker and names for what
+// has manifests, img for what has none.
+type top struct {
+	walker  *walker
+	names   []string
+	img     *opened
+	closers []io.Closer
+}
+
+func (t *top) Close() error {
+	rc := readCloser{closers: t.closers}
+	t.closers = nil
+	return rc.Close()
+}
+
+// one chooses the image of the wanted platform.
+func (t *top) one(ctx context.Context, opt *Options) (*opened, error) {
+	var img *opened
+	if t.walker != nil {
+		l, err := t.walker.pick(ctx)
+		if err == nil {
+			img, err = t.walker.load(ctx, l)
+		}
+		if err == nil && !opt.AllowMissing {
+			err = img.firstMissing()
+		}
+		if err != nil && (t.img == nil || !errors.Is(err, ErrNotFound)) {
+			return nil, err
+		}
+		if err != nil {
+			opt.debugf("the OCI part of %s cannot be used (%v), docker's manifest.json can", t.walker.store.source(), err)
+			img = nil
+		}
+	}
+	if img == nil {
+		img = t.img
+	}
+	img.names = t.names
+	want, explicit, err := opt.wanted()
+	if err != nil {
+		return nil, err
+	}
+	if explicit && img.platform.Architecture != "" && fit(want, img.platform) < 0 {
+		return nil, &PlatformError{Ref: img.origin, Want: FormatPlatform(want), Have: []string{FormatPlatform(img.platform)}}
+	}
+	if !opt.AllowMissing {
+		if err := img.firstMissing(); err != nil {
+			return nil, err
+		}
+	}
+	return img, nil
+}
+
+// openTop dispatches on the transport.
+func openTop(ctx context.Context, r Reference, opt *Options) (*top, error) {
+	switch r.Transport {
+	case DockerDaemon:
+		return openDaemon(ctx, r, opt)
+	case Registry:
+		return openRegistry(ctx, r, opt)
+	case ContainersStorage:
+		return openStorage(ctx, r, opt)
+	case Stdio:
+		return openStream(ctx, "standard input", os.Stdin, r, opt)
+	}
+	return openPath(ctx, r, opt)
+}
+
+// openPath opens a file or a directory by what is in it.
+func openPath(ctx context.Context, r Reference, opt *Options) (*top, error) {
+	st, err := os.Stat(r.Path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, &Error{Ref: r.Path, Err: fmt.Errorf("no such file or directory (%w)", ErrNotFound)}
+	case err != nil:
+		return nil, err
+	case st.IsDir():
+		t, err := openTree(ctx, r.Path, tree.Dir(r.Path), nil, r, opt)
+		if errors.Is(err, ErrNotImage) && r.Transport == FilePath && !looksLikePath(r.Path) {
+			return nil, hint(err, "for the image of that name in the docker daemon write docker-daemon:%s", r.Path)
+		}
+		return t, err
+	}
+	f, err := os.Open(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() { // a pipe
+		defer f.Close()
+		return openStream(ctx, r.Path, f, r, opt)
+	}
+	return openFile(ctx, r.Path, f, st.Size(), r, opt)
+}
+
+func openStream(ctx context.Context, name string, in io.Reader, r Reference, opt *Options) (*top, error) {
+	f, n, err := opt.spool(&ctxReader{ctx, in})
+	if err != nil {
+		return nil, fmt.Errorf("copying %s to a temporary file: %w", name, err)
+	}
+	return openFile(ctx, name, f, n, r, opt)
+}
+
+// file is what an archive is read from.
+type file interface {
+	io.ReaderAt
+	io.Reader
+	io.Closer
+}
+
+// openFile opens an archive or a JSON document. It takes f over.
+func openFile(ctx context.Context, name string, f file, size int64, r Reference, opt *Options) (*top, error) {
+	t, err := openFileContent(ctx, name, &f, size, r, opt)
+	if err != nil {
+		f.Close()
+	}
+	return t, err
+}
+
+func openFileContent(ctx context.Context, name string, fp *file, size int64, r Reference, opt *Options) (*top, error) {
+	head := make([]byte, 512)
+	n, err := (*fp).ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	head = head[:n]
+	if format := unpack.Detect(head); format != unpack.None {
+		opt.debugf("%s is compressed with %s", name, format)
+		plain, m, err := decompress(ctx, *fp, size, opt)
+		if err != nil {
+			return nil, fmt.Errorf("decompressing %s (%s): %w", name, format, err)
+		}
+		(*fp).Close()
+		*fp, size = plain, m
+		n, err := plain.ReadAt(head[:cap(head)], 0)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		head = head[:n]
+	}
+	if isJSON(head) {
+		return openDocument(ctx, name, *fp, size, r, opt)
+	}
+	t, err := tree.Tar(*fp, size, *fp)
+	if errors.Is(err, tree.ErrNotTar) {
+		return nil, hint(fmt.Errorf("%w: %s", ErrNotImage, describe(head, size)), "expected a tar archive of an image, possibly compressed, or a manifest")
+	}
+	if errors.Is(err, tree.ErrTruncated) {
+		return nil, hint(err, "copy or save it again")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return openTree(ctx, name, t, nil, r, opt)
+}
+
+func decompress(ctx context.Context, f io.ReaderAt, size int64, opt *Options) (file, int64, error) {
+	rc, _, err := unpack.NewReader(&ctxReader{ctx, io.NewSectionReader(f, 0, size)})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rc.Close()
+	s, n, err := opt.spool(rc)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = hint(fmt.Errorf("it is truncated: %w", err), "copy or save it again")
+	}
+	return s, n, err
+}
+
+// openDocument opens a manifest or index given itself as the path; what it names
+// lies beside it.
+func openDocument(ctx context.Context, name string, f file, size int64, r Reference, opt *Options) (*top, error) {
+	if size > maxJSON {
+		return nil, fmt.Errorf("%w: a JSON document of %d bytes, more than the limit of %d", ErrNotImage, size, maxJSON)
+	}
+	raw := make([]byte, size)
+	if _, err := f.ReadAt(raw, 0); err != nil && err != io.EOF {
+		return nil, err
+	}
+	d, err := parseDocument(raw)
+	if err != nil {
+		return nil, err
+	}
+	t, err := openTree(ctx, name, tree.Dir(besides(name)), d, r, opt)
+	if err == nil {
+		t.closers = append(t.closers, f)
+	}
+	return t, err
+}
+
+// besides is the directory whose files a document names. A manifest that is
+// itself a blob of a layout lies two levels below the root.
+func besides(name string) string {
+	dir := filepath.Dir(absPath(name))
+	if up := filepath.Dir(dir); filepath.Base(up) == "blobs" {
+		return filepath.Dir(up)
+	}
+	return dir
+}
+
+// openTree opens what an archive or a directory holds. It takes t over.
+func openTree(ctx context.Context, name string, t tree.Tree, root *document, r Reference, opt *Options) (*top, error) {
+	l, err := readLayout(name, t, root, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.collect(ctx, r.Transport, opt); err != nil {
+		return nil, err
+	}
+	c, err := l.find(r.Select)
+	if err != nil {
+		return nil, err
+	}
+	out := &top{closers: []io.Closer{t}}
+	for _, n := range c.names {
+		out.names = addName(out.names, n)
+	}
+	if c.desc != nil {
+		out.walker = l.walker(opt)
+		if err := out.walker.walk(ctx, *c.desc); err != nil {
+			if c.entry == nil {
+				return nil, err
+			}
+			opt.debugf("%s: %v", name, err)
+			out.walker = nil
+		}
+	}
+	if c.entry != nil && (out.walker == nil || len(out.walker.leaves) <= 1) {
+		if out.img, err = newFromDockerEntry(ctx, l.store, c.entry); err != nil {
+			if out.walker == nil {
+				return nil, err
+			}
+			opt.debugf("%s: %v", name, err)
+		}
+	}
+	return out, nil
+}
+
+// ctxReader stops with the context.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// describe tells a person what a file seems to be.
+func describe(head []byte, size int64) string {
+	switch {
+	case size == 0:
+		return "an empty file"
+	case len(head) > 4 && string(head[:4]) == "\x7fELF":
+		return "an executable program"
+	case len(head) > 4 && string(head[:4]) == "PK\x03\x04":
+		return "a zip archive"
+	}
+	for _, b := range head {
+		if b < 9 {
+			return fmt.Sprintf("binary data (%d bytes, starting with %x)", size, head[:min(8, len(head))])
+		}
+	}
+	return fmt.Sprintf("text (%d bytes, starting with %q)", size, head[:min(20, len(head))])
+}
