@@ -35,14 +35,12 @@ func (d *Decoder) TargetSize() int64 { return d.l.target }
 // ReferenceSize is the size of the reference that the delta was made with.
 func (d *Decoder) ReferenceSize() int64 { return d.l.refSize }
 
-// Needs visits the runs of the reference that decoding will read, in the order
-// in which it will, joined where one continues the other. Runs may overlap.
+// Needs visits the runs that decoding will read, of the reference and, behind
+// it, of the target itself, in the order in which it will, joined where one
+// continues the other. Runs may overlap.
 func (d *Decoder) Needs(visit func(Extent) error) error {
 	var run Extent
 	need := func(e Extent) error {
-		if e.Off >= d.l.refSize {
-			return nil
-		}
 		if run.Off <= e.Off && e.Off <= run.End() {
 			run.Len = max(run.End(), e.End()) - run.Off
 			return nil
