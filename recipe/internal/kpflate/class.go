@@ -106,7 +106,7 @@ type rules struct {
 	huffBlock                       int // bytes in a block at level -2
 
 	// Levels 7 to 9.
-	searches   *[3]search
+	searches   [3]search
 	gain       gainRule
 	bigEndian  bool // order of bytes in the hash
 	lazyEnd    int  // the check at the end of a match: none (0), first form (1), second (2)
@@ -133,7 +133,7 @@ var classRules = func() (all [len(classNames)]rules) {
 		penaltyHuff: 10, penaltyFast: 7, penaltyLazy: 8,
 		countEnd: true, totalEnd: true, fixedBelow: 250, estimateMin: 1, estimateMax: 15,
 		quickStore: true, exactHuff: true, fillLate: true, huffBlock: 32 << 10,
-		searches: &searches14, gain: byBits3, lazyEnd: 2, lazyTokens: 1 << 15, lazyFirst: true,
+		searches: searches14, gain: byBits3, lazyEnd: 2, lazyTokens: 1 << 15, lazyFirst: true,
 		dictStart: true,
 	}
 	all[V1_20_0] = r
@@ -158,7 +158,7 @@ var classRules = func() (all [len(classNames)]rules) {
 	r.totalEnd, r.gain = false, unsupported
 	all[V1_14_0] = r
 	r.penaltyFast, r.penaltyLazy, r.filled = 8, 10, true
-	r.searches, r.gain, r.bigEndian, r.lazyEnd, r.oldSkip, r.lazyTokens = &searches10, byLength, true, 0, true, 1<<14
+	r.searches, r.gain, r.bigEndian, r.lazyEnd, r.oldSkip, r.lazyTokens = searches10, byLength, true, 0, true, 1<<14
 	all[V1_12_3] = r
 	r.penaltyHuff, r.exactHuff = 8, false
 	r.estimateMin, r.estimateMax = -noLimit, noLimit

@@ -22,14 +22,15 @@ const pgzipTail = 16 << 10
 // empty, and the final block. The gzip header and trailer are the caller's.
 //
 // The stream does not depend on the concurrency. A PgzipWriter holds about two
-// blocks and an encoder for each unit of it. It is not safe for concurrent use,
-// and must be closed to end its goroutines.
+// blocks and an encoder for each unit of it. It is not safe for concurrent use. Once
+// a block is full there are goroutines, which end with Close or Reset.
 type PgzipWriter struct {
 	w         io.Writer
 	newWriter func() (*Writer, error)
 	blockSize int
 	job       *pgzipJob // being filled; nil if there is none
 	tail      []byte    // of the block before
+	started   bool      // collect runs
 	closed    bool
 
 	free    chan *pgzipJob // waiting for work
@@ -64,21 +65,38 @@ func NewPgzipWriter(w io.Writer, c Class, level, blockSize, concurrency int) (*P
 		newWriter: func() (*Writer, error) { return NewWriter(io.Discard, c, level) },
 		blockSize: blockSize,
 		free:      make(chan *pgzipJob, n),
-		pending:   make(chan *pgzipJob, n),
-		done:      make(chan struct{}),
 	}
 	for range n {
 		p.free <- &pgzipJob{z: z, done: make(chan struct{}, 1)}
 		z = nil // the others get theirs when there is work for them
 	}
-	go p.collect()
 	return p, nil
 }
 
+// Reset drops what is under way and starts a new stream on w.
+func (p *PgzipWriter) Reset(w io.Writer) {
+	p.finish()
+	if p.job != nil {
+		p.free <- p.job
+		p.job = nil
+	}
+	p.w, p.err, p.closed = w, nil, false
+	p.tail = p.tail[:0]
+}
+
+// finish waits until the blocks under way are written.
+func (p *PgzipWriter) finish() {
+	if p.started {
+		close(p.pending)
+		<-p.done
+		p.started = false
+	}
+}
+
 // collect writes the blocks as they are done. After an error it only empties the queue.
-func (p *PgzipWriter) collect() {
-	defer close(p.done)
-	for j := range p.pending {
+func (p *PgzipWriter) collect(pending <-chan *pgzipJob, done chan<- struct{}) {
+	defer close(done)
+	for j := range pending {
 		<-j.done
 		if p.error() == nil {
 			if _, err := p.w.Write(j.out.Bytes()); err != nil {
@@ -139,6 +157,12 @@ func (p *PgzipWriter) start(final bool) error {
 		}
 		j.z = z
 	}
+	if !p.started {
+		p.pending = make(chan *pgzipJob, cap(p.free))
+		p.done = make(chan struct{})
+		p.started = true
+		go p.collect(p.pending, p.done)
+	}
 	j.tail = append(j.tail[:0], p.tail...)
 	p.tail = append(p.tail[:0], j.plain[max(0, len(j.plain)-pgzipTail):]...)
 	p.job = nil
@@ -166,8 +190,7 @@ func (p *PgzipWriter) Close() error {
 		p.closed = true
 		p.take()
 		err := p.start(true)
-		close(p.pending)
-		<-p.done
+		p.finish()
 		if err != nil {
 			return err
 		}
