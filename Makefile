@@ -1,0 +1,42 @@
+# The usual tasks. `make help` lists them.
+
+GO ?= go
+BIN ?= bin
+PREFIX ?= /usr/local
+DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
+FUZZTIME ?= 5s
+export CGO_ENABLED ?= 0
+
+.PHONY: help build test check fuzz arm64 bench install install-plugin clean
+
+help: ## list the tasks
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+build: ## compile docker-delta into bin/
+	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
+
+test: export CGO_ENABLED = 1
+test: ## run all tests; the race detector needs a C compiler
+	$(GO) test -race ./...
+
+check: ## formatting, vet, staticcheck, tidy modules
+	.ci/check
+
+fuzz: ## run every fuzz test for FUZZTIME (5s)
+	.ci/fuzz $(FUZZTIME)
+
+arm64: ## golden tests of the encoders, compiled for arm64 (needs qemu-user-static)
+	.ci/arm64
+
+bench: ## measure against other tools; PAIR=base for one pair, which prints only
+	$(GO) run ./bench $(if $(PAIR),-pair $(PAIR),-docs docs) $(BENCHFLAGS)
+
+install: build ## install into PREFIX (/usr/local) and as the plugin `docker delta`
+	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta
+	$(MAKE) install-plugin
+
+install-plugin: build ## install only as the plugin `docker delta` of this user
+	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(DOCKER_PLUGINS)/docker-delta
+
+clean: ## remove what build made
+	rm -rf $(BIN) dist
