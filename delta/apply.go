@@ -43,6 +43,10 @@ func (d *Delta) Rebuild(ctx context.Context, base image.Image, opt RebuildOption
 	if err != nil {
 		return nil, err
 	}
+	return d.rebuild(ctx, t, base, opt)
+}
+
+func (d *Delta) rebuild(ctx context.Context, t *format.Target, base image.Image, opt RebuildOptions) (*Rebuilt, error) {
 	w := &rebuild{d: d, opt: opt, base: make(map[digest.Digest]image.Layer), slots: make(map[int]*slot)}
 	if base != nil {
 		for _, l := range base.Layers() {
@@ -221,12 +225,7 @@ func (w *rebuild) decode(ctx context.Context, n int, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	rewrap := coded.program.NewWriter(out)
-	keep := &keeper{pages: w.pages, at: s.at, end: s.at + s.size, next: rewrap}
-	if err := coded.decoder.Decode(ctx, keep, w.pages); err != nil {
-		return err
-	}
-	if err := rewrap.Close(); err != nil {
+	if err := coded.decode(ctx, w.pages, s.at, out); err != nil {
 		return err
 	}
 	s.mu.Lock()

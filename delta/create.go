@@ -285,7 +285,7 @@ func (c *creator) encode(ctx context.Context) error {
 		}
 		c.opt.progress(Progress{Stage: "encode", Layer: i + 1, Layers: len(changed)})
 		if err := c.encodeLayer(ctx, p, &space, inv, ix, opt); err != nil {
-			return fmt.Errorf("target layer %s: %w", p.layer.DiffID(), err)
+			return fmt.Errorf("target layer %d: %w", i+1, err)
 		}
 		plain := layer.Plain(p.stream)
 		at := space.Add(plain, 0, plain.Size())
@@ -324,8 +324,8 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 	if err != nil {
 		return err
 	}
-	c.opt.debugf("target layer %s: %d plain bytes in %d: %d for the rewrap program, %d for %d operations, %d for differences, %d for literals",
-		p.layer.DiffID(), stats.Target, f.Size(), len(program), stats.OpBytes, stats.Ops, stats.CopyBytes, stats.LiteralBytes)
+	c.opt.debugf("%d plain bytes coded in %d: %d for the rewrap program, %d for %d operations, %d for differences, %d for literals",
+		stats.Target, f.Size(), len(program), stats.OpBytes, stats.Ops, stats.CopyBytes, stats.LiteralBytes)
 	entry := &c.config.Layers[p.entry]
 	entry.Carried, entry.Data = format.CarriedDelta, sum.Digest()
 	c.blobs = append(c.blobs, format.Data{MediaType: format.MediaTypeLayer, Digest: entry.Data, Size: f.Size(), Open: openSpool(f)})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
 )
 
@@ -122,8 +123,7 @@ func (d *Delta) Close() error { return d.pkg.Close() }
 type coded struct {
 	program *layer.Program
 	decoder *diff.Decoder
-	bytes   int64
-	head    int64
+	head    int64 // bytes before the operations: the rewrap program
 }
 
 // open reads the rewrap program and the operations of a layer.
@@ -132,30 +132,49 @@ func (d *Delta) open(ctx context.Context, l *format.Layer) (*coded, error) {
 	if err != nil {
 		return nil, err
 	}
+	c, err := openCoded(ctx, blob, l.Size)
+	if err != nil {
+		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	return c, nil
+}
+
+// openCoded opens a blob that gives a stream of size bytes.
+func openCoded(ctx context.Context, blob *io.SectionReader, size int64) (*coded, error) {
 	head := bufio.NewReader(io.NewSectionReader(blob, 0, binary.MaxVarintLen64))
 	n, err := binary.ReadUvarint(head)
 	at := int64(len(appendUvarint(nil, int(n))))
-	if err != nil || n > uint64(blob.Size()-at) {
-		return nil, fmt.Errorf("%w: layer %s has no rewrap program", format.ErrCorrupt, l.DiffID)
+	if err != nil || n > uint64(blob.Size()) || int64(n) > blob.Size()-at {
+		return nil, fmt.Errorf("%w: it has no rewrap program", format.ErrCorrupt)
 	}
 	program, err := unpack(ctx, io.NewSectionReader(blob, at, int64(n)), int64(n), format.MaxMetadata)
 	if err != nil {
-		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+		return nil, err
 	}
-	c := &coded{bytes: blob.Size(), head: int64(n)}
-	if c.program, err = layer.ParseProgram(program, l.Size); err != nil {
-		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+	c := &coded{head: at + int64(n)}
+	if c.program, err = layer.ParseProgram(program, size); err != nil {
+		return nil, err
 	}
-	at += int64(n)
-	size := blob.Size() - at
-	c.decoder, err = diff.Open(bufio.NewReader(io.NewSectionReader(blob, at, size)), size, diff.Limits{MaxTarget: c.program.PlainSize()})
+	left := blob.Size() - c.head
+	c.decoder, err = diff.Open(io.NewSectionReader(blob, c.head, left), left, diff.Limits{MaxTarget: c.program.PlainSize()})
 	if err != nil {
-		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
+		return nil, err
 	}
 	if got, want := c.decoder.TargetSize(), c.program.PlainSize(); got != want {
-		return nil, fmt.Errorf("%w: layer %s is coded as %d bytes in place of %d", format.ErrCorrupt, l.DiffID, got, want)
+		return nil, fmt.Errorf("%w: it is coded as %d bytes in place of %d", format.ErrCorrupt, got, want)
 	}
 	return c, nil
+}
+
+// decode writes the stream to w. pages holds the reference, and takes from the
+// address at on what the plain stream copies from itself or gives to others.
+func (c *coded) decode(ctx context.Context, pages *spool.Pages, at int64, w io.Writer) error {
+	rewrap := c.program.NewWriter(w)
+	keep := &keeper{pages: pages, at: at, end: at + c.decoder.TargetSize(), next: rewrap}
+	if err := c.decoder.Decode(ctx, keep, pages); err != nil {
+		return err
+	}
+	return rewrap.Close()
 }
 
 // classify makes every kind of damage an ErrVerify.

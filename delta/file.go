@@ -1,0 +1,132 @@
+package delta
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+
+	"github.com/docker-delta/docker-delta/diff"
+	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/internal/spool"
+	"github.com/docker-delta/docker-delta/layer"
+)
+
+// FileOptions tune CreateFile.
+type FileOptions struct {
+	Resources
+	Level Level
+}
+
+// CreateFile writes the patch that turns one file into another, of the given
+// sizes. It looks inside tars, zips, gzip files and PNGs as Create does.
+func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, target io.ReaderAt, targetSize int64, opt FileOptions) error {
+	c := &creator{opt: CreateOptions{Resources: opt.Resources, Level: opt.Level}, dir: opt.dir(), meta: new(metadata),
+		config: &format.Config{Layers: make([]format.Layer, 1)}}
+	defer c.close()
+	h := new(format.PatchHeader)
+	for _, side := range []struct {
+		name string
+		r    io.ReaderAt
+		n    int64
+		id   *format.FileID
+	}{{"base", old, oldSize, &h.Old}, {"target", target, targetSize, &h.New}} {
+		opt.progress(Progress{Stage: "read " + side.name, Layer: 1, Layers: 1})
+		sum := sha256.New()
+		s, err := layer.Scan(io.TeeReader(io.NewSectionReader(side.r, 0, side.n), sum))
+		if err != nil {
+			return err
+		}
+		s.Raw = side.r
+		side.id.Size = s.Size
+		sum.Sum(side.id.Sum[:0])
+		p := &pooled{side: side.name, stream: s}
+		if side.name == "base" {
+			c.bases = append(c.bases, p)
+		} else {
+			c.targets = append(c.targets, p)
+		}
+	}
+	if err := c.unwrap(ctx); err != nil {
+		return err
+	}
+	if err := c.encode(ctx); err != nil {
+		return err
+	}
+	var err error
+	if h.Reference, err = pack(ctx, c.meta.parts[0], opt.Level); err != nil {
+		return err
+	}
+	data, err := c.blobs[0].Open()
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	return format.WritePatch(w, h, data)
+}
+
+// ApplyFile rebuilds the new file from the old one and a patch. What it writes
+// is proved only when it returns nil.
+func ApplyFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, patch io.ReaderAt, patchSize int64, opt Resources) error {
+	return classify(applyFile(ctx, w, old, oldSize, patch, patchSize, opt))
+}
+
+func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, patch io.ReaderAt, patchSize int64, opt Resources) error {
+	h, data, err := format.OpenPatch(patch, patchSize)
+	if err != nil {
+		return err
+	}
+	if oldSize != h.Old.Size {
+		return fmt.Errorf("%w: the old file has %d bytes, the patch was made for one of %d", ErrBase, oldSize, h.Old.Size)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(old, 0, oldSize)); err != nil {
+		return err
+	}
+	if !bytes.Equal(sum.Sum(nil), h.Old.Sum[:]) {
+		return fmt.Errorf("%w: the old file is not the one that the patch was made for (sha256 %x)", ErrBase, h.Old.Sum)
+	}
+	table, err := unpack(ctx, bytes.NewReader(h.Reference), int64(len(h.Reference)), format.MaxMetadata)
+	if err != nil {
+		return err
+	}
+	ref, err := layer.ParseReference(table, []int64{oldSize})
+	if err != nil {
+		return err
+	}
+	coded, err := openCoded(ctx, data, h.New.Size)
+	if err != nil {
+		return err
+	}
+	span := ref.Size()
+	if coded.decoder.ReferenceSize() != span || coded.decoder.TargetSize() > spool.MaxSpan-span {
+		return fmt.Errorf("%w: the patch contradicts itself", format.ErrCorrupt)
+	}
+	pages, err := spool.NewPages(opt.dir(), span+coded.decoder.TargetSize())
+	if err != nil {
+		return err
+	}
+	defer pages.Close()
+	if err := coded.decoder.Needs(func(e diff.Extent) error { return pages.Want(e.Off, e.Len) }); err != nil {
+		return fmt.Errorf("%w: %v", format.ErrCorrupt, err)
+	}
+	if err := pages.Seal(); err != nil {
+		return err
+	}
+	err = ref.Gather(ctx, pages, func(int) (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(old, 0, oldSize)), nil
+	})
+	if err != nil {
+		return err
+	}
+	sum.Reset()
+	count := &countingWriter{w: io.MultiWriter(w, sum)}
+	if err := coded.decode(ctx, pages, span, count); err != nil {
+		return err
+	}
+	if count.n != h.New.Size || !bytes.Equal(sum.Sum(nil), h.New.Sum[:]) {
+		return fmt.Errorf("%w: what was rebuilt is not the new file", ErrVerify)
+	}
+	return nil
+}
