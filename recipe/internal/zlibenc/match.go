@@ -19,10 +19,25 @@ func (e *encoder) longest(cur, best int) int {
 		s.nice = e.lookahead
 	}
 	s.aim()
+	if cur == s.limit {
+		// As far as it may be: zlib's loop looks at its first candidate before it
+		// compares with the limit, which itself is excluded.
+		if (load64(s.w, cur+s.off)^s.want)&s.mask == 0 {
+			s.take(cur)
+		}
+		return min(s.best, e.lookahead)
+	}
 	if e.order != nil && e.lookahead >= minLookahead && s.left > 8 {
 		s.skipping(cur)
 	} else {
-		s.walk(cur, s.left)
+		m := len(e.prev) - 1
+		for left := s.left; ; {
+			hit := 0
+			if hit, left = s.walk(cur, left); hit == 0 || s.best >= s.nice {
+				break
+			}
+			cur = int(e.prev[hit&m])
+		}
 	}
 	return min(s.best, e.lookahead)
 }
@@ -33,7 +48,7 @@ type search struct {
 	w           []byte
 	scan, limit int
 	best, nice  int
-	left        int // candidates that may still be looked at
+	left        int // candidates on the first chain that may be looked at
 
 	// A candidate c can only be longer than best if the word at c+off equals
 	// want where mask has bits.
@@ -82,21 +97,19 @@ func (s *search) take(c int) bool {
 	return true
 }
 
-// walk looks at up to n candidates from cur on, along the chain, as zlib does.
-func (s *search) walk(cur, n int) {
+// walk looks at up to n candidates from cur on, along the chain. It stops at the
+// first that is longer than best, and returns it and how many it may look at
+// after it; without one it returns 0.
+func (s *search) walk(cur, n int) (hit, left int) {
 	prev, w := s.e.prev, s.w
 	m := len(prev) - 1
 	off, want, mask, limit := s.off, s.want, s.mask, s.limit
-	for ; n > 0; n-- {
+	for cur > limit && n > 0 {
+		n--
 		if (load64(w, cur+off)^want)&mask == 0 && s.take(cur) {
-			if s.best >= s.nice {
-				return
-			}
-			off, want, mask = s.off, s.want, s.mask
+			return cur, n
 		}
 		cur = int(prev[cur&m])
-		if cur <= limit {
-			return
-		}
 	}
+	return 0, 0
 }

@@ -20,79 +20,66 @@ const maxOffsets = 32
 
 // skipping does the search that starts at cur.
 func (s *search) skipping(cur int) {
-	e, w := s.e, s.w
-	prev, order := e.prev, e.order
+	prev, order := s.e.prev, s.e.order
 	m := len(prev) - 1
 	first := order[cur&m] // number of the first candidate
-	budget := s.left      // candidates from the first on
-	n := 0                // candidates seen along the first chain
+	left := s.left        // candidates that may be looked at from cur on
 
 	if s.best >= 4 {
 		// Lazy evaluation: something longer than the last match is wanted.
 		k := s.best - 2
-		p := int(e.head[e.hash(s.scan+k)])
+		p := int(s.e.head[s.e.hash(s.scan+k)])
 		// Candidates less than k away are not on that chain yet.
 		for cur > s.scan-k {
-			if (load64(w, cur+s.off)^s.want)&s.mask == 0 && s.take(cur) {
-				if s.best >= s.nice {
-					return
+			if (load64(s.w, cur+s.off)^s.want)&s.mask == 0 && s.take(cur) {
+				if s.best < s.nice {
+					s.goOn(cur, first)
 				}
-				goto matched
+				return
 			}
-			n++
+			left--
 			cur = int(prev[cur&m])
-			if cur <= s.limit || n >= budget {
+			if cur <= s.limit || left == 0 {
 				return
 			}
 		}
 		if p-k < cur {
-			switch s.follow(p, k, first, budget, budget-n) {
+			switch s.follow(p, k, first, left) {
 			case done:
 				return
 			case found:
-				cur = e.matchStart
-				goto matched
-			}
-		}
-	}
-
-walk:
-	for {
-		if (load64(w, cur+s.off)^s.want)&s.mask == 0 && s.take(cur) {
-			if s.best >= s.nice {
+				s.goOn(s.e.matchStart, first)
 				return
 			}
-			goto matched
-		}
-		n++
-		cur = int(prev[cur&m])
-		if cur <= s.limit || n >= budget {
-			return
 		}
 	}
+	if hit, _ := s.walk(cur, left); hit != 0 && s.best < s.nice {
+		s.goOn(hit, first)
+	}
+}
 
-matched:
-	// cur is on the first chain and matches best bytes.
-	n = int(first - order[cur&m])
-	k, p := s.sparsest(cur)
-	if p-k <= s.limit {
-		return
-	}
-	if k > 0 {
-		switch s.follow(p, k, first, budget, budget-n) {
-		case done:
+// goOn continues the search after the match at cur, where first is the number of
+// the first candidate.
+func (s *search) goOn(cur int, first uint16) {
+	prev, order := s.e.prev, s.e.order
+	m := len(prev) - 1
+	for cur != 0 && s.best < s.nice {
+		left := s.left - 1 - int(first-order[cur&m])
+		k, p := s.sparsest(cur)
+		if p-k <= s.limit {
 			return
-		case found:
-			cur = e.matchStart
-			goto matched
 		}
+		if k > 0 {
+			switch s.follow(p, k, first, left) {
+			case done:
+				return
+			case found:
+				cur = s.e.matchStart
+				continue
+			}
+		}
+		cur, _ = s.walk(int(prev[cur&m]), left)
 	}
-	n++
-	cur = int(prev[cur&m])
-	if cur <= s.limit || n >= budget {
-		return
-	}
-	goto walk
 }
 
 // sparsest picks, among the chains of the strings of the match at cur, the one
@@ -130,19 +117,20 @@ const (
 
 // follow looks at the candidates k before the members of a chain, from p on,
 // and at no more than steps of them.
-func (s *search) follow(p, k int, first uint16, budget, steps int) int {
+func (s *search) follow(p, k int, first uint16, steps int) int {
 	prev, w := s.e.prev, s.w
 	m := len(prev) - 1
 	limit := s.limit + k
 	d := s.off - k
+	want, mask := s.want, s.mask
 	for ; p > limit; steps-- {
 		if steps < 0 {
 			return giveUp
 		}
-		if (load64(w, p+d)^s.want)&s.mask == 0 {
+		if (load64(w, p+d)^want)&mask == 0 {
 			c := p - k
 			if n := matchLen(w, s.scan, c); n > s.best {
-				if int(first-s.e.order[c&m]) >= budget {
+				if int(first-s.e.order[c&m]) >= s.left {
 					return done
 				}
 				s.e.matchStart, s.best = c, n
