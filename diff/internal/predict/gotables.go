@@ -120,24 +120,51 @@ const (
 	maxLine      = 1 << 20
 )
 
-// scanFuncdata predicts the names in trees of inlined calls. Nothing marks
-// the trees among the other data, so an entry must look like one.
+// Fields of a variable on the stack (runtime/stack.go, stackObjectRecord).
+const (
+	stackSize   = 4
+	stackPtrs   = 8
+	stackMask   = 12
+	maxStackVar = 1 << 24
+)
+
+// scanFuncdata predicts the names in trees of inlined calls and the pointer
+// masks of stack variables. Nothing marks these records among the other data,
+// so one must look like it. Both kinds have 16 bytes.
 func (m *Model) scanFuncdata(c *chunk) int {
-	names := m.l.one(kindFuncname)
+	names, masks := m.l.one(kindFuncname), m.l.one(kindTypes)
 	if names == nil {
 		return 0
 	}
 	pos := c.align(c.pos, 4)
 	for pos < c.end && pos+inlSize <= len(c.old) {
 		b := c.old[pos : pos+inlSize]
-		name := int64(le.Uint32(b[inlName:]))
-		if b[0] > maxFuncID || b[1]|b[2]|b[3] != 0 || name == 0 || name >= names.old.size ||
-			le.Uint32(b[inlParentPC:]) >= maxFuncBytes || le.Uint32(b[inlStartLine:])-1 >= maxLine {
+		switch {
+		case isInlined(b, names):
+			m.offset32(c, pos+inlName, names)
+		case masks != nil && isStackVar(b, masks):
+			m.offset32(c, pos+stackMask, masks)
+		default:
 			pos += 4
 			continue
 		}
-		m.offset32(c, pos+inlName, names)
 		pos += inlSize
 	}
 	return pos
 }
+
+func isInlined(b []byte, names *region) bool {
+	name := int64(le.Uint32(b[inlName:]))
+	return b[0] <= maxFuncID && b[1]|b[2]|b[3] == 0 && name != 0 && name < names.old.size &&
+		le.Uint32(b[inlParentPC:]) < maxFuncBytes && le.Uint32(b[inlStartLine:])-1 < maxLine
+}
+
+func isStackVar(b []byte, masks *region) bool {
+	off, size, ptrs := int32(le.Uint32(b)), le.Uint32(b[stackSize:]), le.Uint32(b[stackPtrs:])
+	mask := int64(le.Uint32(b[stackMask:]))
+	return off > -maxStackVar && off < maxStackVar && size < maxStackVar && ptrs > 0 && ptrs <= size && ptrs%8 == 0 &&
+		mask >= minMask && mask < masks.old.size
+}
+
+// minMask is below every offset of a pointer mask: type descriptors come first.
+const minMask = 1 << 12
