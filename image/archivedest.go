@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -90,10 +91,9 @@ func (a *archiveSink) finish(c *copied, names []string, refName string, withOCI,
 		}
 	}
 	if withDocker {
-		e := dockerEntry{Config: blobPath(c.config.Digest), RepoTags: []string{}, Layers: []string{}}
-		for _, n := range names {
-			e.RepoTags = append(e.RepoTags, familiar(n))
-		}
+		// Full names, as Skopeo writes them: docker shortens what it reads, and
+		// podman would take a short name for one of localhost.
+		e := dockerEntry{Config: blobPath(c.config.Digest), RepoTags: append([]string{}, names...), Layers: []string{}}
 		for _, l := range c.layers {
 			e.Layers = append(e.Layers, blobPath(l.Digest))
 		}
@@ -116,30 +116,29 @@ func (a *archiveSink) finish(c *copied, names []string, refName string, withOCI,
 var ociLayoutFile = []byte(`{"imageLayoutVersion":"1.0.0"}`)
 
 // namedDescriptors is one entry of an index.json for each name, as docker writes
-// them, or one without a name. refName, if not empty, goes as it is into the
-// standard annotation of an entry of its own.
+// them, or one without a name. refName, if not empty, is the standard annotation
+// of the first entry, in place of its tag: podman and skopeo want one entry
+// where one will do.
 func namedDescriptors(desc ocispec.Descriptor, names []string, refName string) []ocispec.Descriptor {
+	if full, ok := imageName(refName); ok && !slices.Contains(names, full) {
+		names = append([]string{full}, names...)
+	}
 	var out []ocispec.Descriptor
-	add := func(annotations map[string]string) {
+	for i, n := range names {
 		d := desc
-		d.Annotations = annotations
+		d.Annotations = map[string]string{containerdNameAnnotation: n, ocispec.AnnotationRefName: tagOf(n)}
+		if i == 0 && refName != "" {
+			d.Annotations[ocispec.AnnotationRefName] = refName
+		}
 		out = append(out, d)
 	}
-	if refName != "" {
-		a := map[string]string{ocispec.AnnotationRefName: refName}
-		if full, ok := imageName(refName); ok {
-			a[containerdNameAnnotation] = full
-		}
-		add(a)
-	}
-	for _, n := range names {
-		if full, ok := imageName(refName); ok && full == n {
-			continue
-		}
-		add(map[string]string{containerdNameAnnotation: n, ocispec.AnnotationRefName: tagOf(n)})
-	}
 	if len(out) == 0 {
-		add(nil)
+		d := desc
+		d.Annotations = nil
+		if refName != "" {
+			d.Annotations = map[string]string{ocispec.AnnotationRefName: refName}
+		}
+		out = append(out, d)
 	}
 	return out
 }

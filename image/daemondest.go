@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-delta/docker-delta/image/internal/dockerapi"
 )
@@ -135,12 +136,9 @@ func (d *Daemon) stream(ctx context.Context, img Image, form Form, omit int, opt
 		return nil, fmt.Errorf("%w: it stopped reading", errLoad)
 	}
 	opt.debugf("docker load says: %s", strings.Join(append(loaded.IDs, loaded.Names...), ", "))
-	made.done.result.DaemonID = made.done.config.Digest
-	if d.Containerd() {
-		made.done.result.DaemonID = made.done.desc.Digest
-	} else {
-		made.done.result.Manifest.Digest, made.done.result.Original = "", false
-		made.done.result.Manifest = made.done.desc
+	res := &made.done.result
+	if res.DaemonID = res.Manifest.Digest; !d.Containerd() { // which keeps no manifest
+		res.DaemonID, res.Manifest, res.Original = res.ImageID, ocispec.Descriptor{}, false
 	}
 	return made.done, nil
 }

@@ -144,18 +144,18 @@ func addToIndex(path string, add []ocispec.Descriptor) ([]byte, error) {
 }
 
 func replaced(old ocispec.Descriptor, add []ocispec.Descriptor) bool {
-	key := func(d ocispec.Descriptor) [2]string {
-		// A bare tag from a full name is no key: app:v1 and web:v1 both have it.
-		if full := d.Annotations[containerdNameAnnotation]; full != "" {
-			return [2]string{full}
-		}
-		if name := d.Annotations[ocispec.AnnotationRefName]; name != "" {
-			return [2]string{"", name}
-		}
-		return [2]string{"", "@" + d.Digest.String()}
-	}
+	full, name := old.Annotations[containerdNameAnnotation], old.Annotations[ocispec.AnnotationRefName]
 	for _, d := range add {
-		if key(d) == key(old) {
+		switch f, n := d.Annotations[containerdNameAnnotation], d.Annotations[ocispec.AnnotationRefName]; {
+		case full != "" && f != "": // then a bare tag tells nothing: app:v1, web:v1
+			if full == f {
+				return true
+			}
+		case name != "" || n != "":
+			if name == n {
+				return true
+			}
+		case d.Digest == old.Digest:
 			return true
 		}
 	}
