@@ -17,8 +17,15 @@ func Canonical(file []byte) []byte {
 	if !ok {
 		return file
 	}
-	masked := (&canonizer{}).apply(l, file)
-	return (&canonizer{masked: masked}).apply(l, file)
+	z := &canonizer{}
+	z.masked = z.apply(l, file)
+	// Symbols first get their names, so that these can stand for them.
+	for _, r := range l.regions {
+		if r.kind == kindSymtab {
+			z.region(&Model{l: l, canon: z, oldEnd: -1}, z.masked, file, &r)
+		}
+	}
+	return z.apply(l, file)
 }
 
 // canonizer replaces predictions by canonical values: zero if masked is nil.
@@ -28,16 +35,18 @@ func (z *canonizer) apply(l *layout, file []byte) []byte {
 	out := slices.Clone(file)
 	m := &Model{l: l, canon: z, oldEnd: -1}
 	for i := range l.regions {
-		r := &l.regions[i]
-		if r.kind == kindBSS || r.kind == kindHeader || r.kind == kindSections {
-			continue
-		}
-		end := min(r.old.off+r.old.size, int64(len(file)))
-		if r.old.off < end {
-			m.Predict(out[r.old.off:end], file[r.old.off:end], r.old.off, r.old.off)
-		}
+		z.region(m, out, file, &l.regions[i])
 	}
 	return out
+}
+
+func (z *canonizer) region(m *Model, out, file []byte, r *region) {
+	if r.kind == kindBSS || r.kind == kindHeader || r.kind == kindSections {
+		return
+	}
+	if end := min(r.old.off+r.old.size, int64(len(file))); r.old.off < end {
+		m.Predict(out[r.old.off:end], file[r.old.off:end], r.old.off, r.old.off)
+	}
 }
 
 // refer writes the canonical value of a field that refers to an address.
@@ -92,6 +101,9 @@ func (z *canonizer) nameIn(r *region, off int64) uint32 {
 		if i := bytes.IndexByte(b, 0); i >= 0 {
 			b = b[:i]
 		}
+	case kindSymtab:
+		// Its name is a canonical value already.
+		b = b[:min(len(b), 8)]
 	case kindTypes:
 		if len(b) >= nameType && b[typeKind]&kindMask-1 < goLastKind && b[typeAlign] == b[typeField] {
 			b = b[:nameType]

@@ -150,6 +150,8 @@ func kindOf(name string, typ uint32, flags uint64) (kind, bool) {
 		return kindRodata, true
 	case ".typelink":
 		return kindTypelink, true
+	case ".hash", ".gnu.hash":
+		return kindHash, true
 	}
 	switch typ {
 	case shtNobits:

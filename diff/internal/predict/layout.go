@@ -14,6 +14,7 @@ const (
 	kindRela                 // Elf64_Rela entries with addresses
 	kindSymtab               // Elf64_Sym entries
 	kindStrtab               // what st_name of the symtab before counts from
+	kindHash                 // hash tables of symbol numbers
 	kindEhFrame              // call frame information
 	kindEhHdr                // its sorted table
 	kindHeader               // ELF header and program headers

@@ -143,6 +143,8 @@ func (m *Model) scan(c *chunk) int {
 		return m.scanRela(c)
 	case kindSymtab:
 		return m.scanSymtab(c)
+	case kindHash:
+		return m.scanHash(c)
 	case kindHeader:
 		return m.scanHeader(c)
 	case kindSections:

@@ -74,7 +74,7 @@ const (
 
 // scanRela predicts r_offset, the symbol number and the addend of relocations.
 func (m *Model) scanRela(c *chunk) int {
-	syms := m.l.one(kindSymtab)
+	syms := m.l.dynsym()
 	return c.entries(relaSize, func(pos int) {
 		m.address64(c, pos)
 		info := le.Uint64(c.old[pos+8:])
@@ -84,10 +84,34 @@ func (m *Model) scanRela(c *chunk) int {
 			return
 		}
 		sym := int64(info >> 32)
-		if sym == 0 || syms == nil || syms.old.va == 0 || sym >= syms.old.size/symSize {
-			return
+		m.symbol(c, pos+12, sym, syms)
+	})
+}
+
+// dynsym returns the table of dynamic symbols, or nil.
+func (l *layout) dynsym() *region {
+	if r := l.one(kindSymtab); r != nil && r.old.va != 0 {
+		return r
+	}
+	return nil
+}
+
+// symbol predicts a 4-byte number of a symbol.
+func (m *Model) symbol(c *chunk, pos int, sym int64, syms *region) {
+	if sym != 0 && syms != nil && sym < syms.old.size/symSize {
+		m.referOffset(c, pos, syms.old.off+sym*symSize, func(to int64) int64 { return (to - syms.new.off) / symSize })
+	}
+}
+
+// scanHash predicts the symbol numbers in .hash and .gnu.hash. In the second
+// they stand among hashes and a Bloom filter, words that are hardly ever as
+// small; the four words in front are its sizes.
+func (m *Model) scanHash(c *chunk) int {
+	syms := m.l.dynsym()
+	return c.entries(4, func(pos int) {
+		if at := c.oldOff + int64(pos) - c.r.old.off; at >= 16 || at == 4 {
+			m.symbol(c, pos, int64(le.Uint32(c.old[pos:])), syms)
 		}
-		m.referOffset(c, pos+12, syms.old.off+sym*symSize, func(to int64) int64 { return (to - syms.new.off) / symSize })
 	})
 }
 
