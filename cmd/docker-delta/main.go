@@ -1,4 +1,11 @@
-// Command docker-delta ships a container image update as the few bytes that changed.
+// Command docker-delta ships a container image update as the few bytes that
+// changed. It is also a plugin of the docker command line: docker delta.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"github.com/docker-delta/docker-delta/internal/cli"
+)
+
+func main() { os.Exit(cli.Main()) }

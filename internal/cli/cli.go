@@ -1,0 +1,193 @@
+// Package cli is the command line: one file a command, thin over the library.
+//
+// Results go to the standard output, everything else to the standard error,
+// through [ui] alone. Exit codes: see [ExitCode].
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/image"
+)
+
+// Exit codes of the program.
+const (
+	ExitOK          = 0
+	ExitFailure     = 1   // anything not named below
+	ExitUsage       = 2   // the command line does not make sense
+	ExitBase        = 3   // the base is missing or not the right one
+	ExitVerify      = 4   // a digest or checksum does not hold
+	ExitInterrupted = 130 // stopped by SIGINT or SIGTERM
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// ExitCode gives the exit code for an error.
+func ExitCode(err error) int {
+	var usage usageError
+	var digest *image.DigestError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &usage):
+		return ExitUsage
+	case errors.Is(err, context.Canceled):
+		return ExitInterrupted
+	case errors.Is(err, delta.ErrBase):
+		return ExitBase
+	case errors.Is(err, delta.ErrVerify), errors.As(err, &digest):
+		return ExitVerify
+	}
+	return ExitFailure
+}
+
+// app is what all commands share.
+type app struct {
+	ui    *ui
+	stdin io.Reader
+	flags globalFlags
+}
+
+// Main runs the program and returns its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// Run runs one command line.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{ui: newUI(stdout, stderr), stdin: stdin}
+	root := a.root()
+	root.SetArgs(withoutPluginName(root, args))
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Canceled
+	}
+	a.ui.done()
+	if err != nil {
+		a.ui.error(err)
+	}
+	return ExitCode(err)
+}
+
+// withoutPluginName drops the word "delta" that docker puts before a plugin's
+// own arguments, which may follow docker's global flags.
+func withoutPluginName(root *cobra.Command, args []string) []string {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "delta" {
+			return append(append([]string(nil), args[:i]...), args[i+1:]...)
+		}
+		if !strings.HasPrefix(arg, "-") {
+			return args
+		}
+		name := strings.TrimLeft(arg, "-")
+		flag := root.PersistentFlags().Lookup(name)
+		if flag == nil && len(name) == 1 {
+			flag = root.PersistentFlags().ShorthandLookup(name)
+		}
+		if flag != nil && flag.NoOptDefVal == "" {
+			i++ // its value
+		}
+	}
+	return args
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "docker-delta",
+		Short: "Ship a container image update as the few bytes that changed",
+		Long: `docker-delta writes the difference between two container images as a small
+package, and gives the new image back from the old one and the package: the same
+image ID, the same layers and, wherever the image was compressed by a known
+program, the same manifest digest.
+
+An IMAGE is a path that exists (a docker-archive, an oci-archive, an OCI layout
+or dir: directory, recognised by what is in it), a reference with a transport as
+Skopeo has them (docker://, oci:, oci-archive:, docker-archive:, dir:,
+docker-daemon:), or else an image in the docker daemon.
+
+Exit codes: 0 success; 1 failure; 2 wrong usage; 3 the base is missing or not
+the right one; 4 verification failed; 130 interrupted.`,
+		Example: `  docker-delta demo
+  docker-delta create app:v1 app:v2 -o app.delta
+  docker-delta apply app.delta`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("docker-delta {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	a.flags.register(root)
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.flags.apply(a.ui) }
+	root.AddCommand(a.create(), a.apply(), a.inspect(), a.verify(), a.file(), pluginMetadata())
+	for _, c := range root.Commands() {
+		usageErrors(c)
+	}
+	return root
+}
+
+// usageErrors makes every complaint about arguments a usageError.
+func usageErrors(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usageErrors(sub)
+	}
+}
+
+// pluginMetadata answers docker's question to its plugins.
+func pluginMetadata() *cobra.Command {
+	return &cobra.Command{
+		Use:    "docker-cli-plugin-metadata",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(cmd.OutOrStdout(),
+				`{"SchemaVersion":"0.1.0","Vendor":"docker-delta","Version":"`+version()+`","ShortDescription":"Ship image updates as small deltas"}`+"\n")
+			return err
+		},
+	}
+}
+
+// version is that of the module, and of the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 && !strings.Contains(v, s.Value[:12]) {
+			v += "+" + s.Value[:12]
+		}
+	}
+	return v
+}

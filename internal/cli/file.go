@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-delta/docker-delta/delta"
+)
+
+func (a *app) file() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "file",
+		Short: "Do the same for two plain files",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(a.fileCreate(), a.fileApply())
+	return c
+}
+
+func (a *app) fileCreate() *cobra.Command {
+	var (
+		level  levelFlag
+		output string
+	)
+	c := &cobra.Command{
+		Use:     "create OLD NEW -o PATCH",
+		Short:   "Write the patch that turns the old file into the new one",
+		Example: `  docker-delta file create app-1.jar app-2.jar -o app.patch`,
+		Args:    exactlyAnd(2, &output),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, closeAll, err := openFiles(args...)
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			return a.writeFile(output, func(w io.Writer) error {
+				return delta.CreateFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size,
+					delta.FileOptions{Resources: a.resources(), Level: level.level})
+			})
+		},
+	}
+	level.register(c)
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	return c
+}
+
+func (a *app) fileApply() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:     "apply OLD PATCH -o NEW",
+		Short:   "Rebuild the new file from the old one and a patch",
+		Example: `  docker-delta file apply app-1.jar app.patch -o app-2.jar`,
+		Args:    exactlyAnd(2, &output),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if output == "-" {
+				return usageError{errors.New("name a file with -o: nothing may be seen of the result before all of it is verified")}
+			}
+			files, closeAll, err := openFiles(args...)
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			return a.writeFile(output, func(w io.Writer) error {
+				err := delta.ApplyFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size, a.resources())
+				if err != nil {
+					return fmt.Errorf("%s: %w", args[1], err)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write")
+	return c
+}
+
+func exactlyAnd(n int, output *string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if *output == "" {
+			return errors.New("name the file to write with -o")
+		}
+		return cobra.ExactArgs(n)(cmd, args)
+	}
+}
+
+type sizedFile struct {
+	*os.File
+	size int64
+}
+
+func openFiles(paths ...string) (files []sizedFile, closeAll func(), err error) {
+	closeAll = func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		st, err := f.Stat()
+		if err == nil && !st.Mode().IsRegular() {
+			err = fmt.Errorf("%s is no regular file", path)
+		}
+		if err != nil {
+			f.Close()
+			closeAll()
+			return nil, nil, err
+		}
+		files = append(files, sizedFile{f, st.Size()})
+	}
+	return files, closeAll, nil
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"text/template"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-delta/docker-delta/delta"
+)
+
+func (a *app) inspect() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "inspect DELTA",
+		Short: "Show what a delta holds",
+		Example: `  docker-delta inspect app.delta
+  docker-delta inspect app.delta --format json
+  docker-delta inspect app.delta --format '{{(index .Targets 0).ID}}'`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.openDelta(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			info, err := d.Inspect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.showInfo(info, format)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "text, json, or a Go template")
+	_ = c.RegisterFlagCompletionFunc("format", fixed("text", "json"))
+	return c
+}
+
+func (a *app) showInfo(info *delta.Info, format string) error {
+	switch format {
+	case "text":
+		return infoText(a.ui.out, info)
+	case "json":
+		enc := json.NewEncoder(a.ui.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(info)
+	}
+	t, err := template.New("format").Funcs(template.FuncMap{"size": size, "join": strings.Join, "json": toJSON}).Parse(format)
+	if err != nil {
+		return usageError{fmt.Errorf("--format: %w", err)}
+	}
+	if err := t.Execute(a.ui.out, info); err != nil {
+		return usageError{fmt.Errorf("--format: %w", err)}
+	}
+	return a.ui.result("")
+}
+
+func toJSON(v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+func infoText(out io.Writer, info *delta.Info) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	row := func(key, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", key, fmt.Sprintf(format, args...)) }
+	row("delta", "%s, format %d, %s", size(info.Size), info.FormatVersion, info.Manifest)
+	if len(info.Bases) == 0 {
+		row("base", "none is needed")
+	}
+	for _, b := range info.Bases {
+		row("base", "%s", strings.TrimSpace(strings.Join(b.Names, " ")+" "+b.Platform))
+		row("", "image ID %s, %d layers", b.ID, len(b.DiffIDs))
+	}
+	for _, t := range info.Targets {
+		row("target", "%s", strings.TrimSpace(strings.Join(t.Names, " ")+" "+t.Platform))
+		row("", "image ID %s, %d layers", t.ID, len(t.Layers))
+		switch {
+		case t.Exact:
+			row("", "manifest %s comes back exactly", t.Manifest)
+		case t.Manifest != "":
+			row("", "manifest %s does not come back: not all compressed layers can be rebuilt", t.Manifest)
+		default:
+			row("", "the target had no manifest")
+		}
+	}
+	whole := info.Plain
+	if info.Compressed > 0 {
+		whole = info.Compressed
+		row("target size", "%s in layers, %s compressed", size(info.Plain), size(info.Compressed))
+	} else {
+		row("target size", "%s in layers", size(info.Plain))
+	}
+	row("saving", "%.2f%%: %s in place of %s", 100*info.Saving, size(info.Size), size(whole))
+	row("metadata", "%s", size(info.Metadata))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	w = tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "LAYER\tDIFFID\tSIZE\tCARRIED\tIN DELTA\tCOMPRESSED BY")
+	for i, l := range info.Layers {
+		var encoders []string
+		for _, b := range l.Blobs {
+			if b.Encoder == "" {
+				encoders = append(encoders, "unknown: not rebuilt")
+			} else {
+				encoders = append(encoders, b.Encoder)
+			}
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", i+1, short(l.DiffID.String()), size(l.Size), l.Carried, size(l.Bytes), strings.Join(encoders, "; "))
+	}
+	return w.Flush()
+}
+
+// short cuts a digest as docker does.
+func short(d string) string {
+	if len(d) > 19 {
+		return d[:19]
+	}
+	return d
+}
