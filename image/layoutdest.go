@@ -18,25 +18,31 @@ import (
 func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_ Result, err error) {
 	dir := filepath.Clean(r.Path)
 	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(dir, filepath.FromSlash(blobPath(d))) }}
-	if err := checkLayout(dir); err != nil {
-		return Result{}, err
-	}
 	if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, os.ErrNotExist) {
 		return Result{}, hint(fmt.Errorf("there is no directory %s", filepath.Dir(dir)), "make it first")
+	}
+	unlock, err := s.makeLocked(ctx, dir)
+	if err != nil {
+		s.undo()
+		return Result{}, err
 	}
 	defer func() {
 		if err != nil {
 			s.undo()
 		}
+		unlock()
 	}()
-	if err := s.mkdir(dir); err != nil {
+	if err := checkLayout(dir); err != nil {
 		return Result{}, err
 	}
-	unlock, err := lockDir(dir)
-	if err != nil {
-		return Result{}, err
+	// This file goes first, so that what a crash leaves can be used again.
+	layoutFile := filepath.Join(dir, ocispec.ImageLayoutFile)
+	if _, err := os.Stat(layoutFile); err != nil {
+		if err := writeFile(layoutFile, ociLayoutFile); err != nil {
+			return Result{}, err
+		}
+		s.made = append(s.made, layoutFile)
 	}
-	defer unlock()
 	c := &copier{img: img, form: Exact, compress: opt.Compression, opt: opt, sink: s}
 	if opt.Form == Plain {
 		c.form = Plain
@@ -52,13 +58,6 @@ func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions)
 	if err != nil {
 		return Result{}, err
 	}
-	layoutFile := filepath.Join(dir, ocispec.ImageLayoutFile)
-	if _, err := os.Stat(layoutFile); err != nil {
-		if err := writeFile(layoutFile, ociLayoutFile); err != nil {
-			return Result{}, err
-		}
-		s.made = append(s.made, layoutFile)
-	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
@@ -70,6 +69,28 @@ func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions)
 		done.result.Names = append([]string{r.Select}, opt.Names...)
 	}
 	return done.result, nil
+}
+
+// makeLocked makes the directory, if need be, and locks it.
+func (s *dirSink) makeLocked(ctx context.Context, dir string) (unlock func(), err error) {
+	for range 100 {
+		if err := s.mkdir(dir); err != nil {
+			return nil, err
+		}
+		before, err := os.Stat(dir)
+		if err != nil {
+			continue
+		}
+		if unlock, err = lockDir(ctx, dir); err != nil {
+			return nil, err
+		}
+		// A writer that failed may have taken the directory away meanwhile.
+		if now, err := os.Stat(dir); err == nil && os.SameFile(before, now) {
+			return unlock, nil
+		}
+		unlock()
+	}
+	return nil, fmt.Errorf("%s is made and removed all the time", dir)
 }
 
 // checkLayout accepts what is absent, an empty directory, or an OCI layout.

@@ -2,4 +2,6 @@
 
 package image
 
-func lockDir(string) (func(), error) { return func() {}, nil }
+import "context"
+
+func lockDir(context.Context, string) (func(), error) { return func() {}, nil }

@@ -159,3 +159,9 @@ func formatPlatforms(ps []ocispec.Platform) []string {
 	}
 	return out
 }
+
+// WantedPlatform is the platform that Open would choose from several.
+func (o Options) WantedPlatform() (ocispec.Platform, error) {
+	p, _, err := o.wanted()
+	return p, err
+}
