@@ -1,0 +1,169 @@
+package demo
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+var words = strings.Fields(`the a server client request answer connection starts stops reads
+	writes file option value default when if not configured timeout seconds bytes limit
+	address port key certificate log level error warning every each only before after`)
+
+// prose is text of about n bytes that reads like documentation.
+func prose(seed string, n int) []byte {
+	r := newRandom(seed)
+	var b bytes.Buffer
+	for line := 0; b.Len() < n; {
+		w := words[r.n(len(words))]
+		if line += len(w) + 1; line > 72 {
+			b.WriteByte('\n')
+			line = 0
+		}
+		b.WriteString(w)
+		b.WriteByte(' ')
+	}
+	return b.Bytes()
+}
+
+// edited changes a few lines, as a new version does.
+func edited(text []byte, version int) []byte {
+	lines := bytes.Split(text, []byte("\n"))
+	for i := 7; i < len(lines) && version > 1; i += 61 {
+		lines[i] = []byte(fmt.Sprintf("changed in version 1.%d: %s", version, lines[i]))
+	}
+	return bytes.Join(lines, []byte("\n"))
+}
+
+func systemFiles() []file {
+	var files []file
+	for i := range 40 {
+		files = append(files, file{fmt.Sprintf("usr/share/doc/package-%02d/manual.txt", i), prose(fmt.Sprint("manual", i), 20000), built})
+	}
+	return append(files, file{"usr/lib/libsystem.so.1", program("system", 1500, 1), built})
+}
+
+func appFiles(version int) []file {
+	mtime := built.AddDate(0, 0, version)
+	dir := fmt.Sprintf("opt/app-1.%d/", version)
+	files := []file{{dir + "bin/server", program("server", 6000, version), mtime}}
+	for i := range 12 {
+		text := edited(prose(fmt.Sprint("guide", i), 30000), version)
+		files = append(files, file{fmt.Sprintf("%sdoc/guide-%02d.txt", dir, i), text, mtime})
+		packed, err := compress(edited(prose(fmt.Sprint("page", i), 40000), version))
+		if err == nil {
+			files = append(files, file{fmt.Sprintf("%sman/page-%02d.1.gz", dir, i), packed, mtime})
+		}
+	}
+	files = append(files, file{dir + "lib/plugins.jar", archive(version), mtime})
+	for i := range 30 { // nothing changes here but the directory and the time
+		files = append(files, file{fmt.Sprintf("%sassets/%02d.dat", dir, i), program(fmt.Sprint("asset", i), 200, 1), mtime})
+	}
+	return files
+}
+
+// archive is a zip whose members are compressed.
+func archive(version int) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := range 40 {
+		f, err := w.Create(fmt.Sprintf("plugin/module%02d.txt", i))
+		if err == nil {
+			body := prose(fmt.Sprint("module", i), 8000)
+			if i%5 == 0 {
+				body = edited(body, version)
+			}
+			_, _ = f.Write(body) // to memory
+		}
+	}
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// program is an ELF file for x86-64 made of n functions that call each other.
+// It does not run; it is laid out and linked like a real one. In later versions
+// some functions are longer, so that everything behind them moves and calls
+// across them change.
+func program(seed string, n, version int) []byte {
+	const text = 0x1000
+	r := newRandom(seed)
+	type function struct {
+		body  []byte
+		calls []int // offsets of the operands
+		to    []int
+	}
+	functions := make([]function, n)
+	for i := range functions {
+		f := &functions[i]
+		for range 3 + r.n(6) {
+			for range 6 + r.n(30) {
+				f.body = append(f.body, opcodes[r.n(len(opcodes))], r.byte()&0x3f)
+			}
+			f.body = append(f.body, 0xe8)
+			f.calls = append(f.calls, len(f.body))
+			f.to = append(f.to, r.n(n))
+			f.body = append(f.body, 0, 0, 0, 0)
+		}
+		if version > 1 && i%97 == 13 {
+			f.body = append(f.body, newRandomBytes(fmt.Sprint(seed, i, version), 24)...)
+		}
+		f.body = append(f.body, 0xc3)
+		for len(f.body)%16 != 0 {
+			f.body = append(f.body, 0x90)
+		}
+	}
+	at := make([]int, n)
+	size := 0
+	for i := range functions {
+		at[i] = size
+		size += len(functions[i].body)
+	}
+	b := append(elfHeader(text, size), make([]byte, text-elfHeaderSize)...)
+	for i, f := range functions {
+		for k, operand := range f.calls {
+			binary.LittleEndian.PutUint32(f.body[operand:], uint32(at[f.to[k]]-(at[i]+operand+4)))
+		}
+		b = append(b, f.body...)
+	}
+	return b
+}
+
+var opcodes = []byte{0x48, 0x89, 0x8b, 0x31, 0x83, 0x85, 0x0f, 0x74, 0x75, 0x41, 0x5d, 0x55}
+
+func newRandomBytes(seed string, n int) []byte {
+	r := newRandom(seed)
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = r.byte()
+	}
+	return b
+}
+
+const elfHeaderSize = 64 + 56
+
+// elfHeader is an ELF header with one executable segment.
+func elfHeader(text, size int) []byte {
+	b := make([]byte, elfHeaderSize)
+	copy(b, "\x7fELF\x02\x01\x01")
+	le := binary.LittleEndian
+	le.PutUint16(b[16:], 3)            // shared object
+	le.PutUint16(b[18:], 62)           // x86-64
+	le.PutUint32(b[20:], 1)            // version
+	le.PutUint64(b[24:], uint64(text)) // entry
+	le.PutUint64(b[32:], 64)           // program headers
+	le.PutUint16(b[52:], 64)           // sizes
+	le.PutUint16(b[54:], 56)           //
+	le.PutUint16(b[56:], 1)            // one program header
+	p := b[64:]                        //
+	le.PutUint32(p[0:], 1)             // load
+	le.PutUint32(p[4:], 5)             // read and execute
+	le.PutUint64(p[8:], uint64(text))  // offset
+	le.PutUint64(p[16:], uint64(text)) // address
+	le.PutUint64(p[24:], uint64(text)) //
+	le.PutUint64(p[32:], uint64(size)) //
+	le.PutUint64(p[40:], uint64(size)) //
+	le.PutUint64(p[48:], 0x1000)       // alignment
+	return b
+}
