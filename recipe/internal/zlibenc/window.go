@@ -1,6 +1,9 @@
 package zlibenc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
 
 const (
 	minMatch = 3
@@ -10,8 +13,8 @@ const (
 	minLookahead = maxMatch + minMatch + 1
 	// tooFar is the distance from which a match of 3 bytes costs more than literals.
 	tooFar = 4096
-	// pad lets words be read, and gzip's comparisons run, past the window's end.
-	pad = maxMatch + 32
+	// pad lets words be read, and busybox's comparisons run, past the window's end.
+	pad = maxMatch + 34
 )
 
 // encoder is zlib's deflate state. Positions are indexes into window, as in
@@ -62,12 +65,29 @@ func (e *encoder) reset() {
 	clear(e.head)
 	if e.gzipEnd {
 		clear(e.window) // gzip compares bytes behind the input's end
+		if !e.gzipGuard {
+			busyboxHeap(e.window[2*e.winSize:])
+		}
 	}
 	e.blockStart, e.strStart, e.lookahead, e.insert = 0, 0, 0, 0
 	e.matchStart, e.matchLen = 0, minMatch-1
 	e.literalWait, e.ended = false, false
 	e.acc, e.nbits, e.out = 0, 0, e.out[:0]
 	e.block.reset()
+}
+
+// busyboxHeap sets p to what follows busybox's window in memory. Near the end of
+// the input busybox compares strings with it, and of several matches that reach
+// the end takes the one that goes on longest there. With glibc it is the rest of
+// the window's allocation, the size of the next one, and the table for CRC-32;
+// other C libraries differ, which rarely matters.
+func busyboxHeap(p []byte) {
+	binary.LittleEndian.PutUint64(p[8:], 1024+16|1)
+	p = p[16:]
+	for i := 0; len(p) >= 4; i++ {
+		binary.LittleEndian.PutUint32(p, crc32.IEEETable[i])
+		p = p[4:]
+	}
 }
 
 // hash is zlib's rolling hash of the three bytes at position i.
@@ -183,9 +203,11 @@ func (e *encoder) more(f flush) bool {
 	if !e.ended {
 		e.fill(nil)
 		if e.gzipEnd && f == finish {
-			// gzip does not move the window any more, and clears two bytes.
+			// gzip does not move the window any more, and GNU's clears two bytes.
 			e.ended = true
-			clear(e.window[e.strStart+e.lookahead:][:minMatch-1])
+			if e.gzipGuard {
+				clear(e.window[e.strStart+e.lookahead:][:minMatch-1])
+			}
 		}
 	}
 	return e.lookahead > 0
