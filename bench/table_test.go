@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/xml"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sample() *report {
+	r := &report{CPU: "Example <CPU>", Cores: 2, Go: "go1.26", Suite: "bookworm", Versions: map[string]string{"zstd-3": "1.5.4", "zstd-19": "1.5.4", "xdelta3": "3.0.11"}}
+	add := func(pair string, image bool, sizes map[string]int64) {
+		s := subject{Pair: pair, Title: "The " + pair, Image: image, OldSize: 9_000_000, NewSize: 10_000_000}
+		for _, t := range []result{
+			{Tool: "default", Label: "docker-delta default", Ours: true},
+			{Tool: "hdiffpatch", Label: "HDiffPatch"},
+			{Tool: "xdelta3", Label: "xdelta3 -9"},
+		} {
+			if t.Size = sizes[t.Tool]; t.Size == 0 {
+				t.Failed = "no"
+			}
+			t.Create = cost{1500 * time.Millisecond, 20 * time.Second, 123_456_789}
+			t.Apply = cost{10 * time.Millisecond, 5 * time.Millisecond, 12_000_000}
+			s.Results = append(s.Results, t)
+		}
+		s.Results = append(s.Results, result{Tool: "copy", Label: "copy", Apply: cost{time.Second, time.Second, 1}})
+		r.Subjects = append(r.Subjects, s)
+	}
+	add("one", false, map[string]int64{"default": 10_000, "hdiffpatch": 40_000, "xdelta3": 100_000})
+	add("two", false, map[string]int64{"default": 10_000, "hdiffpatch": 10_000})
+	add("three", true, map[string]int64{"default": 9, "hdiffpatch": 10, "xdelta3": 1000})
+	return r
+}
+
+func TestTables(t *testing.T) {
+	var b strings.Builder
+	if err := writeTables(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| ours / peer | The one | The two | geometric mean |",
+		"| docker-delta default / HDiffPatch | 0.25 | 1.00 | 0.50 |",
+		"| docker-delta default / xdelta3 -9 | 0.10 | – | 0.10 (of 1) |",
+		"| docker-delta default / xdelta3 -9 | 0.009 | 0.009 |",
+		"### The one (layer, 9,000,000 to 10,000,000 bytes)",
+		"### The three (whole image, 9,000,000 to 10,000,000 bytes)",
+		"| **docker-delta default** | **10,000** | 0.10% | 1.5 | 20 | 123 | 0.01 | 0.01 | 12 |",
+		"| xdelta3 -9 | failed |  |  |  |  |  |  |  |",
+		"| copy |  |  |  |  |  | 1.0 | 1.0 | 0 |",
+	} {
+		if !strings.Contains(b.String(), want+"\n") {
+			t.Errorf("the tables lack %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(b.String())
+	}
+}
+
+func TestPicture(t *testing.T) {
+	var b strings.Builder
+	if err := writeSVG(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	bars := 0
+	for d := xml.NewDecoder(strings.NewReader(b.String())); ; {
+		tok, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("not XML: %v\n%s", err, b.String())
+		}
+		if e, ok := tok.(xml.StartElement); ok && e.Name.Local == "rect" {
+			bars++
+		}
+	}
+	// The background and a bar for each delta: 3 and 2 and 3.
+	if bars != 1+8 {
+		t.Errorf("%d rectangles, want 9", bars)
+	}
+	for _, want := range []string{"The one", "docker-delta default", "100 kB", "Example &lt;CPU&gt;"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the picture lacks %q", want)
+		}
+	}
+}
+
+func TestDocsComeFromOneReport(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeDocs(dir, sample()); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "benchmark.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"(benchmark.svg)", "Example <CPU>", "| The one |", "against xdelta3 3.0.11, zstd 1.5.4."} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, name := range []string{"benchmark.svg", "benchmark.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFailuresOfOursCount(t *testing.T) {
+	r := sample()
+	if err := failures(r); err != nil {
+		t.Errorf("a failed peer counts as ours: %v", err)
+	}
+	r.Subjects[0].Results[0].Failed = "wrong hash"
+	if err := failures(r); err == nil || !strings.Contains(err.Error(), "wrong hash") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{grouped(0), "0"}, {grouped(999), "999"}, {grouped(1000), "1,000"}, {grouped(1234567), "1,234,567"},
+		{percent(1, 3), "33%"}, {percent(1, 100), "1.0%"}, {percent(1, 1000), "0.10%"}, {percent(1, 100_000), "0.001%"},
+		{ratio(0.333), "0.33"}, {ratio(1.5), "1.50"}, {ratio(0.05), "0.050"},
+		{shortSize(1), "1 B"}, {shortSize(999), "999 B"}, {shortSize(1000), "1.00 kB"}, {shortSize(999_600), "1.00 MB"}, {shortSize(12_345_678), "12.3 MB"}, {shortSize(170_000_000), "170 MB"},
+		{megabytes(1_500_000), "2"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %s, want %s", tt.got, tt.want)
+		}
+	}
+	if got := geometricMean([]float64{0.1, 10}); math.Abs(got-1) > 1e-9 {
+		t.Errorf("geometric mean of 0.1 and 10 is %g", got)
+	}
+}
+
+func TestSelectTools(t *testing.T) {
+	all := tools(64)
+	for names, want := range map[string]int{"": len(all), "ours": 3, "peers": len(all) - 3, "ours,fast,xdelta3": 4, "zstd-3 zstd-19": 2} {
+		got, err := selectTools(all, split(names))
+		if err != nil || len(got) != want {
+			t.Errorf("%q: %d tools, %v; want %d", names, len(got), err, want)
+		}
+	}
+	if _, err := selectTools(all, []string{"nothing"}); err == nil {
+		t.Error("an unknown tool was accepted")
+	}
+}
+
+func TestXdeltaWindowHoldsTheOldFile(t *testing.T) {
+	for _, size := range []int64{0, 1 << 20, 1<<20 + 1, 170_000_000, 1 << 33} {
+		w := xdeltaWindow(size)
+		if w < min(size, 1<<31) || w > 1<<31 || w&(w-1) != 0 {
+			t.Errorf("%d: window %d", size, w)
+		}
+	}
+}
