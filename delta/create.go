@@ -57,7 +57,7 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 	if len(in.Targets) == 0 {
 		return nil, errors.New("no target image")
 	}
-	c := &creator{opt: opt, dir: opt.dir(), meta: new(metadata), config: &format.Config{FormatVersion: format.Version}}
+	c := &creator{opt: opt, dir: opt.dir(), meta: newMetadata(), config: &format.Config{FormatVersion: format.Version}}
 	defer c.close()
 	if err := c.read(ctx, in); err != nil {
 		return nil, err
@@ -268,7 +268,7 @@ func streams(list []*pooled) []*layer.Stream {
 func (c *creator) encode(ctx context.Context) error {
 	base := streams(c.bases)
 	ref, addr := layer.NewReference(base)
-	c.meta.add(ref.AppendBinary(nil)) // part 0
+	c.meta.parts[referencePart] = ref.AppendBinary(nil)
 	inv := layer.NewInventory(base, addr)
 	var space layer.Concat
 	space.Add(ref, 0, ref.Size())

@@ -22,7 +22,7 @@ type FileOptions struct {
 // CreateFile writes the patch that turns one file into another, of the given
 // sizes. It looks inside tars, zips, gzip files and PNGs as Create does.
 func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, target io.ReaderAt, targetSize int64, opt FileOptions) error {
-	c := &creator{opt: CreateOptions{Resources: opt.Resources, Level: opt.Level}, dir: opt.dir(), meta: new(metadata),
+	c := &creator{opt: CreateOptions{Resources: opt.Resources, Level: opt.Level}, dir: opt.dir(), meta: newMetadata(),
 		config: &format.Config{Layers: make([]format.Layer, 1)}}
 	defer c.close()
 	h := new(format.PatchHeader)
@@ -55,7 +55,7 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 		return err
 	}
 	var err error
-	if h.Reference, err = pack(ctx, c.meta.parts[0], opt.Level); err != nil {
+	if h.Reference, err = pack(ctx, c.meta.parts[referencePart], opt.Level); err != nil {
 		return err
 	}
 	data, err := c.blobs[0].Open()

@@ -56,7 +56,7 @@ func newDelta(ctx context.Context, pkg *format.Package) (*Delta, error) {
 	if d.meta, err = unpackMetadata(ctx, r); err != nil {
 		return nil, fmt.Errorf("its metadata: %w", err)
 	}
-	table, err := d.meta.part(0)
+	table, err := d.meta.part(referencePart)
 	if err != nil {
 		return nil, err
 	}

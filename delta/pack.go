@@ -50,6 +50,11 @@ func (h *history) ReadAt(p []byte, off int64) (int, error) {
 // metadata gathers the parts that a Config gives by number.
 type metadata struct{ parts [][]byte }
 
+// referencePart is the number of the part that describes the reference.
+const referencePart = 0
+
+func newMetadata() *metadata { return &metadata{parts: make([][]byte, 1)} }
+
 func (m *metadata) add(b []byte) int {
 	m.parts = append(m.parts, b)
 	return len(m.parts) - 1

@@ -123,7 +123,7 @@ func ParseReference(b []byte, layers []int64) (*Reference, error) {
 			break
 		}
 		if parent < 0 || parent >= int64(len(ref.streams)) || s.off < ends[int(parent)] || s.off > ref.streams[parent].size-s.len || size > spool.MaxSpan-ref.size {
-			d.fail("stream %d", len(ref.streams))
+			d.fail("stream %d, %d bytes unwrapped from %d+%d of stream %d", len(ref.streams), size, s.off, s.len, parent)
 			break
 		}
 		s.parent = int(parent)

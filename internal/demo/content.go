@@ -127,7 +127,7 @@ func program(seed string, n, version int) []byte {
 		}
 		b = append(b, f.body...)
 	}
-	return b
+	return append(b, elfSections(text, size)...)
 }
 
 var opcodes = []byte{0x48, 0x89, 0x8b, 0x31, 0x83, 0x85, 0x0f, 0x74, 0x75, 0x41, 0x5d, 0x55}
@@ -143,27 +143,46 @@ func newRandomBytes(seed string, n int) []byte {
 
 const elfHeaderSize = 64 + 56
 
-// elfHeader is an ELF header with one executable segment.
+// elfHeader is an ELF header with one executable segment; the section table
+// stands behind the text.
 func elfHeader(text, size int) []byte {
-	b := make([]byte, elfHeaderSize)
-	copy(b, "\x7fELF\x02\x01\x01")
 	le := binary.LittleEndian
-	le.PutUint16(b[16:], 3)            // shared object
-	le.PutUint16(b[18:], 62)           // x86-64
-	le.PutUint32(b[20:], 1)            // version
-	le.PutUint64(b[24:], uint64(text)) // entry
-	le.PutUint64(b[32:], 64)           // program headers
-	le.PutUint16(b[52:], 64)           // sizes
-	le.PutUint16(b[54:], 56)           //
-	le.PutUint16(b[56:], 1)            // one program header
-	p := b[64:]                        //
-	le.PutUint32(p[0:], 1)             // load
-	le.PutUint32(p[4:], 5)             // read and execute
-	le.PutUint64(p[8:], uint64(text))  // offset
-	le.PutUint64(p[16:], uint64(text)) // address
-	le.PutUint64(p[24:], uint64(text)) //
-	le.PutUint64(p[32:], uint64(size)) //
-	le.PutUint64(p[40:], uint64(size)) //
-	le.PutUint64(p[48:], 0x1000)       // alignment
+	b := append([]byte("\x7fELF\x02\x01\x01"), make([]byte, 9)...)
+	for _, field := range []uint16{3, 62, 1, 0} { // shared object, x86-64, version
+		b = le.AppendUint16(b, field)
+	}
+	sections := text + size + len(sectionNames)
+	for _, field := range []int{text, 64, sections} { // entry, program headers, sections
+		b = le.AppendUint64(b, uint64(field))
+	}
+	b = le.AppendUint32(b, 0)
+	for _, field := range []uint16{64, 56, 1, 64, 3, 2} { // sizes and counts
+		b = le.AppendUint16(b, field)
+	}
+	b = le.AppendUint32(b, 1) // a segment to load,
+	b = le.AppendUint32(b, 5) // read and execute
+	for _, field := range []int{text, text, text, size, size, 0x1000} {
+		b = le.AppendUint64(b, uint64(field))
+	}
+	return b
+}
+
+const sectionNames = "\x00.text\x00.shstrtab\x00"
+
+// elfSections is what stands behind the text: names and section headers.
+func elfSections(text, size int) []byte {
+	le := binary.LittleEndian
+	b := []byte(sectionNames)
+	for _, s := range []struct{ name, kind, flags, addr, off, size int }{
+		{},
+		{1, 1, 6, text, text, size},
+		{7, 3, 0, 0, text + size, len(sectionNames)},
+	} {
+		b = le.AppendUint32(b, uint32(s.name))
+		b = le.AppendUint32(b, uint32(s.kind))
+		for _, field := range []int{s.flags, s.addr, s.off, s.size, 0, 16, 0} {
+			b = le.AppendUint64(b, uint64(field))
+		}
+	}
 	return b
 }
