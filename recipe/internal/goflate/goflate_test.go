@@ -33,8 +33,8 @@ func standard() bool {
 
 func TestWriteSizesAndReset(t *testing.T) {
 	for _, it := range golden.Items() {
-		if len(it.Data) > 160_000 {
-			it.Data = it.Data[:160_000]
+		if len(it.Data) > 100_000 {
+			it.Data = it.Data[:100_000]
 		}
 		for _, level := range levels() {
 			var want, got bytes.Buffer
@@ -48,7 +48,7 @@ func TestWriteSizesAndReset(t *testing.T) {
 			if err != nil || !bytes.Equal(plain, it.Data) {
 				t.Fatalf("%s, level %d: does not inflate to the input: %v", it.Name, level, err)
 			}
-			for _, step := range []int{1, 7, 261, 4096, 32768, 65535} {
+			for _, step := range []int{1, 4099, 65535} {
 				got.Reset()
 				z.Reset(&got)
 				compress(t, z, it, step)

@@ -103,7 +103,7 @@ func (b *blockWriter) writeBlock(t *tokens, plain []byte) {
 	list := t.list[:t.n]
 	t.end()
 	b.endTable()
-	numLit, numOff := b.index(t)
+	numLit, numOff := b.index(t, false)
 	b.generate()
 	stored, storable := storedBits(plain)
 	extra := 0
@@ -153,10 +153,7 @@ func (b *blockWriter) writeDynamic(t *tokens, plain []byte, sync bool) {
 	case !sync:
 		t.fill()
 	}
-	numLit, numOff := b.index(t)
-	if r.allSymbols && !sync && t.n > 0 {
-		numLit, numOff = huffman.NumLitLen, huffman.NumOffsets
-	}
+	numLit, numOff := b.index(t, r.allSymbols && !sync)
 	stored, storable := storedBits(plain)
 	extra := 0
 	if storable || b.open > 0 || r.filled {
@@ -231,13 +228,16 @@ func (b *blockWriter) saves(stored, size int) bool {
 }
 
 // index takes over the counts of t, and returns how many symbols of each
-// alphabet a header has to describe.
-func (b *blockWriter) index(t *tokens) (numLit, numOff int) {
+// alphabet a header has to describe: with all, all of them.
+func (b *blockWriter) index(t *tokens, all bool) (numLit, numOff int) {
 	copy(b.litFreq[:], t.lit[:])
 	copy(b.litFreq[256:], t.extra[:])
 	copy(b.offFreq[:], t.off[:])
 	if b.rules.countEnd && t.n > 0 {
 		b.litFreq[huffman.EndOfBlock] = 1
+	}
+	if all {
+		return huffman.NumLitLen, huffman.NumOffsets
 	}
 	for numLit = huffman.NumLitLen; numLit > huffman.FirstLen && b.litFreq[numLit-1] == 0; {
 		numLit--

@@ -35,9 +35,7 @@ func Canonical(c Class, level int, pgzip bool) Class {
 	if !Supports(c, level) {
 		return c
 	}
-	if level == DefaultCompression {
-		level = 5
-	}
+	level = c.level(level)
 	for _, other := range Classes() {
 		if Supports(other, level) && classRules[other].at(level, pgzip) == classRules[c].at(level, pgzip) {
 			return other
@@ -94,7 +92,7 @@ func (r rules) at(level int, pgzip bool) rules {
 		use.gain = byBits3 // only level 9 counts bits
 	}
 	if level == 9 {
-		use.lazyFirst = r.lazyFirst
+		use.lazyFirst, use.minCost = r.lazyFirst, r.minCost
 	}
 	use.dictStart = pgzip && r.dictStart
 	return use

@@ -7,8 +7,8 @@ type Class uint8
 // The classes, from new to old. Neighbours differ at some levels only; see [Candidates].
 const (
 	V1_20_0  Class = 1  // 1.20.0 to 1.20.3
-	V1_18_2  Class = 2  // 1.18.2 to 1.19.2, and Go 1.27's compress/flate
-	V1_18_1  Class = 3  // 1.18.1
+	V1_18_2  Class = 2  // 1.18.2 to 1.19.2
+	V1_18_1  Class = 3  // 1.18.1, which could write broken blocks; see the package tests
 	V1_18_0  Class = 4  // 1.18.0
 	V1_15_15 Class = 5  // 1.15.15 to 1.17.11
 	V1_15_11 Class = 6  // 1.15.11 to 1.15.14
@@ -21,6 +21,7 @@ const (
 	V1_12_2  Class = 13 // 1.12.2
 	V1_11_13 Class = 14 // 1.11.13 to 1.12.1
 	V1_10_2  Class = 15 // 1.10.2 to 1.11.12
+	Go1_27   Class = 16 // Go 1.27's compress/flate, with a default of level 6
 )
 
 var classNames = [...]string{
@@ -39,6 +40,7 @@ var classNames = [...]string{
 	V1_12_2:  "1.12.2",
 	V1_11_13: "1.11.13-1.12.1",
 	V1_10_2:  "1.10.2-1.11.12",
+	Go1_27:   "Go 1.27",
 }
 
 // String returns the range of versions, such as "1.15.0-1.15.9".
@@ -55,7 +57,7 @@ func (c Class) valid() bool { return c != 0 && int(c) < len(classNames) }
 // skopeo wrote with 1.15.15 to 1.17.11 for more than two years.
 func Classes() []Class {
 	return []Class{
-		V1_15_15, V1_20_0, V1_18_2, V1_18_0, V1_15_0, V1_14_3, V1_15_11, V1_15_10, V1_18_1,
+		V1_15_15, V1_20_0, V1_18_2, Go1_27, V1_18_0, V1_15_0, V1_14_3, V1_15_11, V1_15_10, V1_18_1,
 		V1_12_3, V1_14_2, V1_14_0, V1_11_13, V1_10_2, V1_12_2,
 	}
 }
@@ -113,6 +115,7 @@ type rules struct {
 	oldSkip    bool // skip earlier in long runs without matches
 	lazyTokens int  // in a block
 	lazyFirst  bool // literal costs come from the first lazyTokens bytes of the window
+	minCost    bool // a literal costs one bit at least
 	dictStart  bool // a dictionary is no part of the first block
 }
 
@@ -139,6 +142,8 @@ var classRules = func() (all [len(classNames)]rules) {
 	all[V1_20_0] = r
 	r.dictStart = false
 	all[V1_18_2] = r
+	all[Go1_27] = r
+	all[Go1_27].minCost = true
 	r.countEnd, r.lazyFirst = false, false
 	all[V1_18_1] = r
 	r.allSymbols = true

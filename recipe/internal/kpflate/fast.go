@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// history is the size of the buffer that blocks are appended to; the last
-	// maxOffset bytes of it are kept when it is full.
+	// history is the size of what blocks are appended to. Before a block that does
+	// not fit, all but the last maxOffset bytes of it are dropped.
 	history = 5 * maxStored
 
 	// rebase bounds positions, so that they fit an int32.
@@ -37,9 +37,9 @@ type fast struct {
 
 // window is what matches may refer to.
 type window struct {
-	cur int // added to positions in the tables
-	end int // of data
-	buf [history + 8]byte
+	cur int                           // added to positions in the tables
+	end int                           // of data
+	buf [history + maxStored + 8]byte // and a block that waits, and room for loads
 }
 
 func newFast(out *blockWriter, r *rules, level int) *fast {
@@ -67,23 +67,20 @@ func (f *fast) write(p []byte) {
 		if f.n == maxStored {
 			f.block(false)
 		}
-		if f.n == 0 {
-			f.room(maxStored)
-		}
 		n := copy(f.win.buf[f.win.end+f.n:f.win.end+maxStored], p)
 		f.n += n
 		p = p[n:]
 	}
 }
 
-// room moves the window down until n bytes fit behind it.
-func (f *fast) room(n int) {
+// room makes room for the block that waits.
+func (f *fast) room() {
 	w := &f.win
-	if w.end+n <= history {
+	if w.end+f.n <= history {
 		return
 	}
 	drop := w.end - maxOffset
-	copy(w.buf[:maxOffset], w.buf[drop:w.end])
+	copy(w.buf[:], w.buf[drop:w.end+f.n])
 	w.cur += drop
 	w.end = maxOffset
 	if w.cur >= rebase {
@@ -111,8 +108,8 @@ func (f *fast) sync() {
 // block writes the waiting bytes.
 func (f *fast) block(sync bool) {
 	n := f.n
-	plain := f.win.buf[f.win.end : f.win.end+n]
 	f.encode()
+	plain := f.win.buf[f.win.end-n : f.win.end]
 	switch {
 	case f.t.n == 0:
 		f.out.writeStored(plain)
@@ -125,6 +122,7 @@ func (f *fast) block(sync bool) {
 }
 
 func (f *fast) encode() {
+	f.room()
 	n := f.n
 	f.n = 0
 	f.win.end += n

@@ -35,7 +35,7 @@ func compress(t testing.TB, z *Writer, it golden.Item, step int) {
 
 // classOf returns the class of a version of the golden records.
 var classOf = map[string]Class{
-	"go1.27.0": V1_18_2,
+	"go1.27.0": Go1_27,
 	"1.20.3":   V1_20_0, "1.20.1": V1_20_0, "1.20.0": V1_20_0,
 	"1.19.1": V1_18_2, "1.19.0": V1_18_2, "1.18.6": V1_18_2, "1.18.2": V1_18_2,
 	"1.18.1": V1_18_1, "1.18.0": V1_18_0,
@@ -64,9 +64,23 @@ func TestGolden(t *testing.T) {
 	type key struct {
 		class Class
 		level int
+		input string
 	}
-	writers := map[key]*Writer{}
-	covered := map[key]int{}
+	hashes := map[key]string{}
+	hash := func(class Class, level int, it golden.Item) string {
+		k := key{Canonical(class, level, false), class.level(level), it.Name}
+		if hashes[k] == "" {
+			var b bytes.Buffer
+			z, err := NewWriter(&b, k.class, k.level)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compress(t, z, it, 1<<20)
+			hashes[k] = golden.Hash(b.Bytes())
+		}
+		return hashes[k]
+	}
+	covered := map[Candidate]int{}
 	for _, r := range f.Records {
 		if r.Encoder != golden.Klauspost {
 			continue
@@ -77,42 +91,33 @@ func TestGolden(t *testing.T) {
 				class, ok := classOf[v]
 				if !ok {
 					t.Errorf("version %s has no class", v)
-					continue
 				}
 				if w, ok := done[class]; ok && w != want {
 					t.Errorf("class %v is not one class at level %d: %s of %s differs", class, r.Level, r.Input, v)
 				}
-				if _, ok := done[class]; ok {
+				if _, ok := done[class]; ok || !Supports(class, r.Level) {
 					continue
 				}
 				done[class] = want
-				k := key{class, r.Level}
-				if writers[k] == nil {
-					writers[k], err = NewWriter(nil, class, r.Level)
-					if err != nil {
-						if classRules[class].gain != unsupported {
-							t.Fatal(err)
-						}
-						continue
+				covered[Candidate{class, r.Level}]++
+				got := hash(class, r.Level, items[r.Input])
+				if class == V1_18_1 && (r.Input == "skewed" && r.Level >= 7 || r.Input == "zeros" && r.Level == 9) {
+					// A bug of that version: a table for a block without matches
+					// has no code for its end. What it wrote does not inflate.
+					if got == want {
+						t.Errorf("class %v, level %d, %s: the stream is broken", class, r.Level, r.Input)
 					}
-				}
-				var b bytes.Buffer
-				writers[k].Reset(&b)
-				compress(t, writers[k], items[r.Input], 1<<20)
-				if got := golden.Hash(b.Bytes()); got != want {
+				} else if got != want {
 					t.Errorf("class %v, level %d, %s: hash %s, want %s as %s", class, r.Level, r.Input, got, want, v)
 				}
-				covered[k]++
 			}
 		}
 	}
-	for _, class := range Classes() {
-		for level := HuffmanOnly; level <= BestCompression; level++ {
-			if n := covered[key{class, level}]; n != len(items) && !(level >= 7 && class == V1_14_0) {
-				t.Errorf("class %v, level %d: %d inputs are proved, want %d", class, level, n, len(items))
-			}
+	each(func(class Class, level int) {
+		if n := covered[Candidate{class, level}]; n != len(items) {
+			t.Errorf("class %v, level %d: %d inputs are proved, want %d", class, level, n, len(items))
 		}
-	}
+	})
 }
 
 // TestPgzipGolden compares with what real pgzip wrote.

@@ -27,7 +27,7 @@ import (
 // Levels that have a name. The other levels are 2 to 8; bigger is slower and smaller.
 const (
 	HuffmanOnly        = -2 // entropy coding without any matching
-	DefaultCompression = -1 // the same as level 5
+	DefaultCompression = -1 // the same as level 5; as level 6 for Go1_27
 	NoCompression      = 0  // stored blocks only
 	BestSpeed          = 1
 	BestCompression    = 9
@@ -65,9 +65,7 @@ func NewWriter(w io.Writer, c Class, level int) (*Writer, error) {
 	if !c.valid() {
 		return nil, fmt.Errorf("kpflate: unknown class %d", c)
 	}
-	if level == DefaultCompression {
-		level = 5
-	}
+	level = c.level(level)
 	r := &classRules[c]
 	z := &Writer{out: newBlockWriter(w, r)}
 	switch {
@@ -88,6 +86,17 @@ func NewWriter(w io.Writer, c Class, level int) (*Writer, error) {
 		return nil, fmt.Errorf("kpflate: level %d is not in the range -2 to 9", level)
 	}
 	return z, nil
+}
+
+// level returns the level that level stands for.
+func (c Class) level(level int) int {
+	switch {
+	case level != DefaultCompression:
+		return level
+	case c == Go1_27:
+		return 6
+	}
+	return 5
 }
 
 // Write compresses p. Errors are those of the underlying writer; after one,

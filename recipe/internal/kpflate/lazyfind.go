@@ -118,11 +118,18 @@ func (z *lazy) countCosts() {
 		freq[i] &= 0xffff // the original counted in 16 bits
 	}
 	z.coster.Generate(freq[:], huffman.MaxCodeLen)
+	var cost [256]int32
+	for v, c := range z.coster.Codes {
+		cost[v] = int32(c.Len)
+		if z.rules.minCost {
+			cost[v] = max(cost[v], 1)
+		}
+	}
 	costs := z.costs[z.index : z.end+1]
 	total := int32(0)
 	costs[0] = 0
 	for i, v := range data {
-		total += int32(z.coster.Codes[v].Len)
+		total += cost[v]
 		costs[i+1] = total
 	}
 }
