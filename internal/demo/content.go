@@ -99,7 +99,10 @@ func program(seed string, n, version int) []byte {
 		f := &functions[i]
 		for range 3 + r.n(6) {
 			for range 6 + r.n(30) {
-				f.body = append(f.body, opcodes[r.n(len(opcodes))], r.byte()&0x3f)
+				f.body = append(f.body, instructions[r.n(len(instructions))]...)
+				if r.n(3) == 0 {
+					f.body = append(f.body, 0x48, 0x8b, 0x44, 0x24, r.byte()&0x78) // mov disp(%rsp),%rax
+				}
 			}
 			f.body = append(f.body, 0xe8)
 			f.calls = append(f.calls, len(f.body))
@@ -130,7 +133,11 @@ func program(seed string, n, version int) []byte {
 	return append(b, elfSections(text, size)...)
 }
 
-var opcodes = []byte{0x48, 0x89, 0x8b, 0x31, 0x83, 0x85, 0x0f, 0x74, 0x75, 0x41, 0x5d, 0x55}
+// instructions are whole ones, so that the code can be disassembled.
+var instructions = []string{
+	"\x55", "\x5d", "\x31\xc0", "\x85\xc0", "\x48\x89\xe5", "\x48\x89\xc7", "\x48\x83\xc0\x08", "\x48\x83\xec\x20",
+	"\x8b\x45\xfc", "\x89\x45\xf8", "\x48\x39\xd8", "\x74\x05", "\x75\x08", "\xb8\x01\x00\x00\x00", "\x41\x54", "\x48\x8d\x50\x10",
+}
 
 func newRandomBytes(seed string, n int) []byte {
 	r := newRandom(seed)
