@@ -25,7 +25,36 @@ func Canonical(file []byte) []byte {
 			z.region(&Model{l: l, canon: z, oldEnd: -1}, z.masked, file, &r)
 		}
 	}
-	return z.apply(l, file)
+	out := z.apply(l, file)
+	for _, r := range l.regions {
+		if r.kind == kindRela {
+			relocate(l, out, file, r)
+		}
+	}
+	return out
+}
+
+// relocate lets the words that the dynamic linker will fill tell what with:
+// the names of a relocation's symbol and addend.
+func relocate(l *layout, out, file []byte, r region) {
+	if r.old.off+r.old.size > int64(len(file)) {
+		return
+	}
+	for off := r.old.off; off+relaSize <= r.old.off+r.old.size; off += relaSize {
+		va := le.Uint64(file[off:])
+		if va > maxOffset {
+			continue
+		}
+		t := l.atVA(int64(va))
+		if t == nil || t.kind != kindData {
+			continue
+		}
+		to := t.old.off + int64(va) - t.old.va
+		if sum := le.Uint32(out[off+12:])*31 + le.Uint32(out[off+16:]); to+8 <= int64(len(out)) {
+			le.PutUint32(out[to:], sum)
+			le.PutUint32(out[to+4:], 0)
+		}
+	}
 }
 
 // canonizer replaces predictions by canonical values: zero if masked is nil.

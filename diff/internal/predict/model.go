@@ -22,6 +22,7 @@ type Model struct {
 	arm   armState
 	eh    ehState
 	types typeState
+	jump  jumpState
 }
 
 // ref is one reference whose actual value will tell where target went.
@@ -109,6 +110,7 @@ func (m *Model) resume(dst []byte, oldOff, newOff int64) {
 		m.arm = armState{}
 		m.eh = ehState{}
 		m.types = typeState{}
+		m.jump.base = 0
 	}
 	m.oldEnd, m.newEnd = oldOff+int64(len(dst)), newOff+int64(len(dst))
 	for i, ok := range m.spilt {
@@ -137,8 +139,10 @@ func (m *Model) scan(c *chunk) int {
 			return m.scanARM64(c)
 		}
 		return m.scanAMD64(c)
-	case kindData, kindRodata:
+	case kindData:
 		return m.scanData(c)
+	case kindRodata:
+		return m.scanRodata(c)
 	case kindRela:
 		return m.scanRela(c)
 	case kindSymtab:

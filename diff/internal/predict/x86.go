@@ -211,7 +211,9 @@ func (m *Model) scanAMD64(c *chunk) int {
 			v := int64(int32(binary.LittleEndian.Uint32(c.old[at:])))
 			next := int64(pos + in.n)
 			from := c.oldVA + next + v
-			m.refer(c, at, rel32, 1, c.newVA+next, from)
+			if m.refer(c, at, rel32, 1, c.newVA+next, from) && c.old[at-1]&0xc7 == 5 {
+				m.jump.mark(m.l, from) // perhaps LEA of a jump table
+			}
 		}
 		if m.l.fixed {
 			m.absolute32(c, pos, in.disp)
