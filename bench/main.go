@@ -7,6 +7,7 @@
 //	go run ./bench                      # all pairs, all tools
 //	go run ./bench -pair base           # one pair
 //	go run ./bench -tools ours,xdelta3  # some tools
+//	go run ./bench -quick -pair base    # within a minute, once the pair is built
 //	go run ./bench -build               # only build the pairs
 //
 // Tools that are not installed are left out, and named. Every rebuilt file is
@@ -29,7 +30,7 @@ import (
 
 type settings struct {
 	dir, pairs, tools, suite, program, docs, from string
-	build, list, noImages, noLayers               bool
+	build, list, quick, noImages, noLayers        bool
 	bsdiffMax                                     int64
 	timeout                                       time.Duration
 }
@@ -50,6 +51,7 @@ func main() {
 	flag.StringVar(&s.docs, "docs", "", "also write benchmark.md, benchmark.svg and benchmark.json into this directory")
 	flag.StringVar(&s.from, "from", "", "measure nothing; write tables and picture from this results file")
 	flag.BoolVar(&s.build, "build", false, "only build the pairs")
+	flag.BoolVar(&s.quick, "quick", false, "leave out the tools that take minutes")
 	flag.BoolVar(&s.list, "list", false, "list pairs and tools")
 	flag.BoolVar(&s.noImages, "no-images", false, "leave out whole images where a pair has a layer of its own")
 	flag.BoolVar(&s.noLayers, "no-layers", false, "leave out single layers")
@@ -150,6 +152,9 @@ func (s settings) measure(ctx context.Context, dir string, pairs []pair, all []t
 	var usable []tool
 	needOurs := false
 	for _, t := range picked {
+		if s.quick && t.slow {
+			continue
+		}
 		if p := t.missing(); p != "" {
 			say("leaving out %s: %s is not installed", t.Label, p)
 			continue

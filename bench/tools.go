@@ -17,6 +17,7 @@ type tool struct {
 	ours   bool
 	needs  []string // programs
 	images bool     // also measured on whole images
+	slow   bool     // left out of a quick run
 
 	maxOld int64 // largest old file that it is run on, in bytes; 0: any
 
@@ -50,7 +51,7 @@ func tools(bsdiffMax int64) []tool {
 			version: []string{"hdiffz", "-v"},
 		},
 		{
-			Name: "tar-diff", Label: "tar-diff, zstd 19", needs: []string{"tar-diff", "tar-patch"},
+			Name: "tar-diff", Label: "tar-diff, zstd 19", needs: []string{"tar-diff", "tar-patch"}, slow: true,
 			create: func(j job) [][]string {
 				return [][]string{{"tar-diff", "-compression-level", "19", j.Old, j.New, j.Delta}}
 			},
@@ -65,7 +66,7 @@ func tools(bsdiffMax int64) []tool {
 			version: []string{"tar-diff", "-version"},
 		},
 		{
-			Name: "bsdiff", Label: "bsdiff", needs: []string{"bsdiff", "bspatch"}, maxOld: bsdiffMax,
+			Name: "bsdiff", Label: "bsdiff", needs: []string{"bsdiff", "bspatch"}, maxOld: bsdiffMax, slow: true,
 			create: func(j job) [][]string { return [][]string{{"bsdiff", j.Old, j.New, j.Delta}} },
 			apply:  func(j job) [][]string { return [][]string{{"bspatch", j.Old, j.Out, j.Delta}} },
 		},
@@ -81,7 +82,7 @@ func tools(bsdiffMax int64) []tool {
 		},
 		zstdAt(19, false), zstdAt(3, true),
 		{
-			Name: "librsync", Label: "librsync, zstd 19", needs: []string{"rdiff", "zstd"},
+			Name: "librsync", Label: "librsync, zstd 19", needs: []string{"rdiff", "zstd"}, slow: true,
 			create: func(j job) [][]string {
 				sig, raw := filepath.Join(j.Tmp, "sig"), filepath.Join(j.Tmp, "rdiff")
 				return [][]string{{"rdiff", "-f", "signature", j.Old, sig}, {"rdiff", "-f", "delta", sig, j.New, raw},
@@ -126,7 +127,7 @@ func oursAt(level string) tool {
 func zstdAt(level int, images bool) tool {
 	return tool{
 		Name: fmt.Sprintf("zstd-%d", level), Label: fmt.Sprintf("zstd -%d --patch-from", level),
-		needs: []string{"zstd"}, images: images,
+		needs: []string{"zstd"}, images: images, slow: level > 9,
 		create: func(j job) [][]string {
 			return [][]string{{"zstd", "-q", "-f", fmt.Sprintf("-%d", level), "--long=31", "--patch-from=" + j.Old, j.New, "-o", j.Delta}}
 		},
