@@ -14,8 +14,10 @@ import (
 // one table for each subject.
 func writeTables(w io.Writer, r *report) error {
 	var b strings.Builder
-	for _, image := range []bool{false, true} {
-		writeRatios(&b, r, image)
+	for _, m := range measures {
+		for _, image := range []bool{false, true} {
+			writeRatios(&b, r, m, image)
+		}
 	}
 	for _, s := range r.Subjects {
 		writeSubject(&b, s)
@@ -24,15 +26,31 @@ func writeTables(w io.Writer, r *report) error {
 	return err
 }
 
-// writeRatios writes the size of our deltas as a share of each peer's.
-func writeRatios(b *strings.Builder, r *report, image bool) {
+// A measure is a figure in which ours and the peers are compared.
+type measure struct {
+	title, text string
+	value       func(result) float64 // 0 where it was not measured
+	against     string               // a tool, or "" for every peer
+}
+
+var measures = []measure{
+	{"Size", "Our delta's size divided by the peer's; below 1 is smaller.",
+		func(t result) float64 { return float64(t.Size) }, ""},
+	{"Time to create", "Our wall time divided by the peer's; below 1 is faster.",
+		func(t result) float64 { return t.Create.Wall.Seconds() }, ""},
+	{"Time to apply", "Our wall time divided by that of only reading the old file, writing the new one and hashing it.",
+		func(t result) float64 { return t.Apply.Wall.Seconds() }, "copy"},
+}
+
+// writeRatios writes one measure of ours divided by each peer's.
+func writeRatios(b *strings.Builder, r *report, m measure, image bool) {
 	var subjects []subject
 	for _, s := range r.Subjects {
 		if s.Image == image {
 			subjects = append(subjects, s)
 		}
 	}
-	ours, peers := toolsIn(subjects)
+	ours, peers := m.tools(subjects)
 	if len(ours) == 0 || len(peers) == 0 {
 		return
 	}
@@ -40,7 +58,7 @@ func writeRatios(b *strings.Builder, r *report, image bool) {
 	if image {
 		what = "whole images"
 	}
-	fmt.Fprintf(b, "### Size against each peer, %s\n\nOur delta divided by the peer's; below 1 is smaller.\n\n", what)
+	fmt.Fprintf(b, "### %s, %s\n\n%s\n\n", m.title, what, m.text)
 	header := []string{"ours / peer"}
 	for _, s := range subjects {
 		header = append(header, s.Title)
@@ -52,7 +70,7 @@ func writeRatios(b *strings.Builder, r *report, image bool) {
 			row := []string{o.Label + " / " + p.Label}
 			var ratios []float64
 			for _, s := range subjects {
-				x, ok := sizeRatio(s, o.Tool, p.Tool)
+				x, ok := m.ratio(s, o.Tool, p.Tool)
 				if !ok {
 					row = append(row, "–")
 					continue
@@ -73,15 +91,17 @@ func writeRatios(b *strings.Builder, r *report, image bool) {
 	writeRows(b, rows)
 }
 
-// toolsIn lists the tools that gave deltas, in the order of their first figures.
-func toolsIn(subjects []subject) (ours, peers []result) {
+// tools lists the tools that have this figure, in the order in which they come first.
+func (m measure) tools(subjects []subject) (ours, peers []result) {
 	for _, s := range subjects {
 		for _, t := range s.Results {
 			list := &peers
 			if t.Ours {
 				list = &ours
+			} else if m.against != "" && t.Tool != m.against {
+				continue
 			}
-			if t.Size > 0 && !slices.ContainsFunc(*list, func(o result) bool { return o.Tool == t.Tool }) {
+			if m.value(t) > 0 && !slices.ContainsFunc(*list, func(o result) bool { return o.Tool == t.Tool }) {
 				*list = append(*list, t)
 			}
 		}
@@ -98,13 +118,13 @@ func (s subject) result(tool string) (result, bool) {
 	return result{}, false
 }
 
-func sizeRatio(s subject, tool, peer string) (float64, bool) {
+func (m measure) ratio(s subject, tool, peer string) (float64, bool) {
 	a, okA := s.result(tool)
 	b, okB := s.result(peer)
-	if !okA || !okB || a.Size == 0 || b.Size == 0 {
+	if !okA || !okB || m.value(a) == 0 || m.value(b) == 0 {
 		return 0, false
 	}
-	return float64(a.Size) / float64(b.Size), true
+	return m.value(a) / m.value(b), true
 }
 
 func geometricMean(x []float64) float64 {
