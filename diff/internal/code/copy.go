@@ -29,9 +29,8 @@ func NewCopyEncoder(w io.Writer, level Level) (*CopyEncoder, error) {
 	if err := writeHeader(w, kindCopy, level); err != nil {
 		return nil, err
 	}
-	if level == Fast {
-		c, err := newZstdCopyEncoder(w)
-		return &CopyEncoder{c}, err
+	if level != Fast {
+		return &CopyEncoder{newMixCopyCoder(newBinaryEncoder(w), level)}, nil
 	}
 	c, err := newZstdCopyEncoder(w)
 	return &CopyEncoder{c}, err
@@ -57,8 +56,16 @@ type CopyDecoder struct {
 
 // NewCopyDecoder reads the stream's header from r. It reads ahead on r.
 func NewCopyDecoder(r io.Reader) (*CopyDecoder, error) {
-	if _, err := readHeader(r, kindCopy); err != nil {
+	level, err := readHeader(r, kindCopy)
+	if err != nil {
 		return nil, err
+	}
+	if level != Fast {
+		c, err := newBinaryDecoder(r)
+		if err != nil {
+			return nil, err
+		}
+		return &CopyDecoder{newMixCopyCoder(c, level)}, nil
 	}
 	c, err := newZstdCopyDecoder(r)
 	return &CopyDecoder{c}, err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -16,6 +17,7 @@ const MaxFields = 64
 // such as the length of a literal: numbers of one field resemble each other, and
 // follow the numbers written before them.
 type IntEncoder struct {
+	m   *mixInts
 	z   *zstd.Encoder
 	buf []byte
 }
@@ -26,6 +28,9 @@ func NewIntEncoder(w io.Writer, level Level) (*IntEncoder, error) {
 	if err := writeHeader(w, kindInt, level); err != nil {
 		return nil, err
 	}
+	if level != Fast {
+		return &IntEncoder{m: newMixInts(newBinaryEncoder(w))}, nil
+	}
 	z, err := newZstdWriter(w)
 	return &IntEncoder{z: z}, err
 }
@@ -34,6 +39,10 @@ func NewIntEncoder(w io.Writer, level Level) (*IntEncoder, error) {
 func (e *IntEncoder) Write(field int, v uint64) error {
 	if uint(field) >= MaxFields {
 		return fmt.Errorf("code: no field %d", field)
+	}
+	if e.m != nil {
+		e.m.code(field, v)
+		return e.m.c.err
 	}
 	e.buf = binary.AppendUvarint(e.buf[:0], v)
 	_, err := e.z.Write(e.buf)
@@ -46,17 +55,31 @@ func (e *IntEncoder) WriteSigned(field int, v int64) error {
 }
 
 // Close ends the stream. It does not close the writer below.
-func (e *IntEncoder) Close() error { return e.z.Close() }
+func (e *IntEncoder) Close() error {
+	if e.m != nil {
+		return e.m.c.close()
+	}
+	return e.z.Close()
+}
 
 // IntDecoder reads what an [IntEncoder] wrote.
 type IntDecoder struct {
+	m *mixInts
 	r *bufio.Reader
 }
 
 // NewIntDecoder reads the stream's header from r. It reads ahead on r.
 func NewIntDecoder(r io.Reader) (*IntDecoder, error) {
-	if _, err := readHeader(r, kindInt); err != nil {
+	level, err := readHeader(r, kindInt)
+	if err != nil {
 		return nil, err
+	}
+	if level != Fast {
+		c, err := newBinaryDecoder(r)
+		if err != nil {
+			return nil, err
+		}
+		return &IntDecoder{m: newMixInts(c)}, nil
 	}
 	z, err := newZstdReader(r)
 	if err != nil {
@@ -70,6 +93,10 @@ func (d *IntDecoder) Read(field int) (uint64, error) {
 	if uint(field) >= MaxFields {
 		return 0, fmt.Errorf("code: no field %d", field)
 	}
+	if d.m != nil {
+		v := d.m.code(field, 0)
+		return v, d.m.c.err
+	}
 	v, err := binary.ReadUvarint(d.r)
 	if err != nil {
 		return 0, corrupt(err)
@@ -82,4 +109,36 @@ func (d *IntDecoder) Read(field int) (uint64, error) {
 func (d *IntDecoder) ReadSigned(field int) (int64, error) {
 	v, err := d.Read(field)
 	return int64(v>>1) ^ -int64(v&1), err
+}
+
+// mixInts predicts numbers from those before, in the same field and in any.
+type mixInts struct {
+	c      *binaryCoder
+	model  *numberModel
+	fields [MaxFields][2]uint64 // the last two numbers of each
+	last   [3]uint64            // the last three of all
+}
+
+func newMixInts(c *binaryCoder) *mixInts {
+	return &mixInts{c: c, model: newNumberModel()}
+}
+
+func (m *mixInts) code(field int, v uint64) uint64 {
+	f := uint32(field)
+	own := &m.fields[field]
+	size := func(v uint64) uint32 { return uint32(bits.Len64(v)) }
+	fold := func(v uint64) uint32 { return uint32(hash(v, 0)) }
+	l := &m.last
+	ctx := [numberContexts]uint32{
+		f,
+		hash32(f, size(own[0]), size(own[1])),
+		hash32(f, fold(own[0]), 2),
+		hash32(f, fold(l[0]), size(l[1])),
+		hash32(f, size(l[0])<<8|size(l[1]), size(l[2])),
+		hash32(f, fold(l[0]), fold(l[1])),
+	}
+	v = m.model.code(m.c, v, field&7, &ctx)
+	own[1], own[0] = own[0], v
+	l[2], l[1], l[0] = l[1], l[0], v
+	return v
 }

@@ -41,6 +41,9 @@ func NewLiteralEncoder(w io.Writer, level Level) (*LiteralEncoder, error) {
 	if err := writeHeader(w, kindLiteral, level); err != nil {
 		return nil, err
 	}
+	if level != Fast {
+		return &LiteralEncoder{newMixLiteralCoder(newBinaryEncoder(w), literalLevels[level])}, nil
+	}
 	z, err := newZstdWriter(w)
 	return &LiteralEncoder{zstdLiteralEncoder{z}}, err
 }
@@ -58,8 +61,16 @@ type LiteralDecoder struct {
 
 // NewLiteralDecoder reads the stream's header from r. It reads ahead on r.
 func NewLiteralDecoder(r io.Reader) (*LiteralDecoder, error) {
-	if _, err := readHeader(r, kindLiteral); err != nil {
+	level, err := readHeader(r, kindLiteral)
+	if err != nil {
 		return nil, err
+	}
+	if level != Fast {
+		c, err := newBinaryDecoder(r)
+		if err != nil {
+			return nil, err
+		}
+		return &LiteralDecoder{newMixLiteralCoder(c, literalLevels[level])}, nil
 	}
 	z, err := newZstdReader(r)
 	if err != nil {

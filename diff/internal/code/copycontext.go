@@ -1,0 +1,121 @@
+package code
+
+// mixedDifferent decides with all contexts.
+func (m *mixCopyCoder) mixedDifferent(next uint64, at uint32, bit int) bool {
+	m.guesses.look(m, next)
+	n, p, a, d := uint32(next), uint32(m.pred), uint32(m.actual), uint32(m.diffs)
+	p0 := n & 0xff
+	run := uint32(min(m.run, 7))
+	f := m.differs
+	f.ctx = [maxContexts]uint32{
+		hash32(p0, p&0xff, m.flags&1),
+		hash32(n, m.flags&15, 1),
+		hash32(a&0xff, d&0xff, p0|run<<8),
+		hash32(m.flags&0xfffff, at, 2),
+		hash32(p&0xffff, n&0xffff, 3),
+		hash32(p&0xffffff, p0, 4),
+		hash32(m.flags&0xff, p0, 5),
+		hash32(d&0xffff, m.flags&15, p0|6<<8),
+		hash32(m.flags&0x7f, m.last&0xffff, p0),
+		hash32(uint32(m.since), uint32(m.lengths[0]), uint32(m.lengths[1])),
+		hash32(d>>24|p>>24<<8, p0, at),
+		hash32(m.last&0xff<<16|uint32(bucket(m.since)), uint32(bucket(m.lengths[0])), at|run<<2),
+		hash32(a&0xffff, p0, m.flags&15),
+		hash32(a, m.flags&3, p0),
+	}
+	best := m.guesses.inputs(f.extra)
+	f.sel = [3]int{
+		int(m.flags&0xff<<2 | at),
+		int(run<<8) | min(15, bucket(m.since))<<4 | min(15, bucket(m.lengths[0])),
+		best,
+	}
+	f.apmCtx = [2]int{int(hash32(p0, p&0xff, 8) & (bitAPM0 - 1)), int(m.flags & (bitAPM1 - 1))}
+	bit = f.code(m.c, bit)
+	m.guesses.learnDifferent(bit)
+	return bit != 0
+}
+
+// difference codes a difference, which is not 0. When fresh, the guesses have
+// not been looked up.
+func (m *mixCopyCoder) difference(next uint64, at uint32, diff int, fresh bool) int {
+	if fresh {
+		m.guesses.look(m, next)
+	}
+	s := m.diff
+	best := m.guesses.offer(s)
+	if m.params.guessFirst && best >= 0 {
+		g := s.guess[best].sym
+		if m.hitGuess(next, at, best, diff == g) {
+			return g
+		}
+		for i := range s.guess {
+			if s.guess[i].sym == g {
+				s.guess[i].sym = -1
+			}
+		}
+	}
+	p0 := next & 0xff
+	p, a, d, l := m.pred, m.actual, m.diffs, uint64(m.last)
+	run, at64 := uint64(min(m.run, 7)), uint64(at)
+	s.ctx = [maxContexts]uint64{
+		hash(l&0xffff, 1|run<<8),
+		hash(p0, 2|run<<8),
+		hash(next&0xffff, 3),
+		hash(d&0xffffffff, 4),
+		hash(run<<2|at64, 5),
+		hash(d&0xffff, 6|run<<8),
+		hash(l&0xff|p0<<8, 7),
+		hash(l&0xffffff, 8|run<<8),
+		hash(d>>24&0xffffffff, 9|at64<<8),
+		hash(p0|d&0xff<<8|a&0xff<<16, 10),
+		hash(d&0xff, 11|run<<8),
+		hash(d>>24&0xff|p0<<16, 12|at64<<8),
+		hash(uint64(m.lastAt[p0])|p0<<8, 13),
+		hash(l, 14|run<<8),
+		hash(d>>56|d>>24&0xff<<8, 15|at64<<8),
+		hash(p0|p&0xff<<8|a&0xff<<16, 16),
+	}
+	conf := 0
+	if best >= 0 {
+		conf = s.guess[best].conf >> 2
+	}
+	s.sel = [2]int{int(run<<8 | d&0xff), conf<<5 | int(run<<2|at64)}
+	s.apmCtx = int(p0)
+	return s.code(m.c, diff)
+}
+
+// hitGuess codes whether the best guess is right.
+func (m *mixCopyCoder) hitGuess(next uint64, at uint32, best int, right bool) bool {
+	bit := 0
+	if right {
+		bit = 1
+	}
+	g := &m.diff.guess[best]
+	agree := uint32(0)
+	for i := range m.diff.guess[:m.params.guesses] {
+		agree *= 3
+		switch x := &m.diff.guess[i]; {
+		case x.sym == g.sym:
+			agree += 2
+		case x.sym > 0:
+			agree++
+		}
+	}
+	h := m.hit
+	sym, p0, run := uint32(g.sym), uint32(next)&0xff, uint32(min(m.run, 7))
+	kind := best*guessConfs + g.conf
+	h.ctx = [maxContexts]uint32{
+		hash32(sym, m.last&0xffffff, 0),
+		hash32(agree, uint32(g.conf>>3), 1),
+		hash32(p0, sym, uint32(m.diffs&0xff)),
+		hash32(sym, m.last&0xff, p0|3<<8),
+		hash32(uint32(m.actual&0xffff), sym, p0),
+		hash32(sym, uint32(m.diffs>>24&0xff), at),
+		hash32(uint32(kind), run, 6),
+		hash32(sym, m.last&0xffff, 7),
+		hash32(uint32(next), run, sym),
+	}
+	h.sel = [3]int{int(agree), kind, int(run<<2 | at)}
+	h.apmCtx = [2]int{int(hash32(sym, p0, 9) & (bitAPM0 - 1)), kind}
+	return h.code(m.c, bit) != 0
+}
