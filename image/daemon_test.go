@@ -241,3 +241,29 @@ func TestDaemonKeepsNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestDaemonOverSSH reaches the daemon through docker's own dial-stdio, with a
+// program in the place of ssh that stays on this host.
+func TestDaemonOverSSH(t *testing.T) {
+	d := classicDaemon(t)
+	if _, err := d.docker(t, "version"); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	script := "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nshift 2\nDOCKER_HOST=" + d.host + " exec \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	name := "docker-delta-test/ssh:v1"
+	d.cleanup(t, name)
+	opt := Options{DockerHost: "ssh://somebody@somewhere:2222", Debugf: t.Logf}
+	src := fixture{seed: 160}.build(t)
+	mustWrite(t, "docker-daemon:"+name, src, WriteOptions{Options: opt})
+	same(t, src, mustOpen(t, name, opt), false)
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\necho no route to host >&2\nexit 255\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), "docker-daemon:"+name, opt)
+	wantError(t, "ssh fails", err, ErrUnreachable, "no route to host", "ssh://somebody@somewhere:2222")
+}

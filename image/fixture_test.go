@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -19,6 +20,13 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
+
+func TestMain(m *testing.M) {
+	if Init() {
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // fakeImage is an Image in memory, as a rebuilt one is: no store behind it.
 type fakeImage struct {
@@ -89,8 +97,9 @@ type fixture struct {
 // build makes the image; the same fixture gives the same bytes.
 func (f fixture) build(t testing.TB) *fakeImage {
 	t.Helper()
-	if f.platform.OS == "" {
-		f.platform = ocispec.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	platform := f.platform
+	if platform.OS == "" {
+		platform = ocispec.Platform{OS: "linux", Architecture: runtime.GOARCH}
 	}
 	if f.layers == 0 {
 		f.layers = 3
@@ -110,7 +119,7 @@ func (f fixture) build(t testing.TB) *fakeImage {
 		img.layers = append(img.layers, l)
 	}
 	config, err := json.Marshal(map[string]any{
-		"architecture": f.platform.Architecture, "os": f.platform.OS, "variant": f.platform.Variant,
+		"architecture": platform.Architecture, "os": platform.OS, "variant": platform.Variant,
 		"config": map[string]any{"Cmd": f.cmd, "Labels": map[string]string{"seed": fmt.Sprint(f.seed)}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs},
 	})

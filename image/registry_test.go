@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,23 +23,10 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// testRegistry is a registry and what it was asked.
+// testRegistry is a registry and how it is reached.
 type testRegistry struct {
-	addr     string
-	opt      Options
-	mu       sync.Mutex
-	requests []string
-}
-
-func (r *testRegistry) count(method, part string) (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, q := range r.requests {
-		if m, rest, _ := strings.Cut(q, " "); m == method && strings.Contains(rest, part) {
-			n++
-		}
-	}
-	return n
+	addr string
+	opt  Options
 }
 
 // eachRegistry runs a test on a registry in memory, over TLS with a certificate
@@ -59,12 +45,7 @@ func memoryRegistry(t testing.TB, wrap func(http.Handler) http.Handler) *testReg
 		h = wrap(h)
 	}
 	r := &testRegistry{}
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		r.mu.Lock()
-		r.requests = append(r.requests, q.Method+" "+q.URL.Path)
-		r.mu.Unlock()
-		h.ServeHTTP(w, q)
-	}))
+	srv := httptest.NewTLSServer(h)
 	t.Cleanup(srv.Close)
 	certs := t.TempDir()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})

@@ -12,6 +12,10 @@ var errNoStorage = &Error{
 	Hint: "use a build made with CGO_ENABLED=0, or podman save and podman load with an archive",
 }
 
+// Init has to be called first in main, and main has to return when it gives
+// true. In this build it does nothing.
+func Init() (subprocess bool) { return false }
+
 func openStorage(context.Context, Reference, *Options) (*top, error) { return nil, errNoStorage }
 
 func writeStorage(context.Context, Reference, Image, *WriteOptions) (Result, error) {

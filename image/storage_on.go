@@ -12,13 +12,27 @@ import (
 	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
+	"go.podman.io/storage/pkg/reexec"
 )
 
 // The storage library needs the headers of btrfs when it is built with cgo and
 // without tags; without cgo it needs nothing, but has to run as root or inside
 // "podman unshare".
 
+var initialized bool
+
+// Init has to be called first in main, and main has to return when it gives
+// true: containers-storage unpacks layers in a process of its own, which is this
+// program started once more. Without it containers-storage cannot be used.
+func Init() (subprocess bool) {
+	initialized = true
+	return reexec.Init()
+}
+
 func storageReference(name string) (types.ImageReference, error) {
+	if !initialized {
+		return nil, errors.New("this program cannot use containers-storage: it does not call image.Init")
+	}
 	ref, err := storage.Transport.ParseReference(name)
 	if err == nil {
 		return ref, nil

@@ -79,7 +79,9 @@ type commandConn struct {
 	in     io.WriteCloser
 	out    io.ReadCloser
 	stderr *tail
-	once   sync.Once
+	close  sync.Once
+	wait   sync.Once
+	done   chan struct{} // closed when the program has ended
 }
 
 func dialCommand(ctx context.Context, name string, args ...string) (net.Conn, error) {
@@ -87,7 +89,7 @@ func dialCommand(ctx context.Context, name string, args ...string) (net.Conn, er
 		return nil, err
 	}
 	// The connection outlives ctx, which is that of one request.
-	c := &commandConn{cmd: exec.Command(name, args...), stderr: &tail{}}
+	c := &commandConn{cmd: exec.Command(name, args...), stderr: &tail{}, done: make(chan struct{})}
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -105,9 +107,7 @@ func dialCommand(ctx context.Context, name string, args ...string) (net.Conn, er
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.out.Read(p)
 	if n == 0 && err != nil {
-		if msg := c.stderr.String(); msg != "" {
-			err = fmt.Errorf("%s: %s", c.cmd.Path, msg)
-		}
+		err = c.explain(err)
 	}
 	return n, err
 }
@@ -115,24 +115,43 @@ func (c *commandConn) Read(p []byte) (int, error) {
 func (c *commandConn) Write(p []byte) (int, error) {
 	n, err := c.in.Write(p)
 	if err != nil {
-		if msg := c.stderr.String(); msg != "" {
-			err = fmt.Errorf("%s: %s", c.cmd.Path, msg)
-		}
+		err = c.explain(err)
 	}
 	return n, err
 }
 
+// explain replaces the end of a stream by what the program said about it.
+func (c *commandConn) explain(err error) error {
+	c.ended(2 * time.Second)
+	if msg := c.stderr.String(); msg != "" {
+		return fmt.Errorf("%s: %s", c.cmd.Args[0], msg)
+	}
+	return err
+}
+
+// ended waits for the program, at most so long.
+func (c *commandConn) ended(most time.Duration) bool {
+	c.wait.Do(func() {
+		go func() {
+			_ = c.cmd.Wait()
+			close(c.done)
+		}()
+	})
+	select {
+	case <-c.done:
+		return true
+	case <-time.After(most):
+		return false
+	}
+}
+
 func (c *commandConn) Close() error {
-	c.once.Do(func() {
+	c.close.Do(func() {
 		c.in.Close()
 		c.out.Close()
-		done := make(chan struct{})
-		go func() { _ = c.cmd.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(3 * time.Second):
+		if !c.ended(3 * time.Second) {
 			_ = c.cmd.Process.Kill()
-			<-done
+			<-c.done
 		}
 	})
 	return nil

@@ -57,7 +57,8 @@ func isSkippable(h []byte) bool {
 // NewReader decompresses r by its content; r is passed through when it is not
 // compressed. Closing the reader does not close r.
 func NewReader(r io.Reader) (io.ReadCloser, Format, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
+	end := &tailReader{r: r}
+	br := bufio.NewReaderSize(end, 64<<10)
 	head, err := br.Peek(SniffLen)
 	if err != nil && err != io.EOF {
 		return nil, None, err
@@ -66,6 +67,9 @@ func NewReader(r io.Reader) (io.ReadCloser, Format, error) {
 	rc, err := newReader(br, f)
 	if err != nil {
 		return nil, f, fmt.Errorf("%s: %w", f, noEOF(err))
+	}
+	if f == XZ {
+		rc = &xzReader{rc, end}
 	}
 	return rc, f, nil
 }
@@ -123,6 +127,47 @@ func checkXZ(br *bufio.Reader) error {
 		}
 	}
 	return nil
+}
+
+// xzReader makes sure that a stream ends with the footer of the format: the
+// decoder takes some truncated streams for whole ones.
+type xzReader struct {
+	io.ReadCloser
+	end *tailReader
+}
+
+func (x *xzReader) Read(p []byte) (int, error) {
+	n, err := x.ReadCloser.Read(p)
+	if err == io.EOF && x.end.last != [2]byte{'Y', 'Z'} {
+		err = fmt.Errorf("xz: the footer is missing: %w", io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+// tailReader remembers the last two bytes before trailing zeros, which are
+// padding.
+type tailReader struct {
+	r     io.Reader
+	last  [2]byte
+	zeros bool // there were zeros since
+}
+
+func (t *tailReader) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	b := bytes.TrimRight(p[:n], "\x00")
+	switch {
+	case len(b) >= 2:
+		t.last = [2]byte(b[len(b)-2:])
+	case len(b) == 1 && t.zeros:
+		t.last = [2]byte{0, b[0]}
+	case len(b) == 1:
+		t.last = [2]byte{t.last[1], b[0]}
+	}
+	if len(b) > 0 {
+		t.zeros = false
+	}
+	t.zeros = t.zeros || len(b) < n
+	return n, err
 }
 
 func noEOF(err error) error {
