@@ -19,27 +19,32 @@ func Canonical(file []byte) []byte {
 	}
 	z := &canonizer{}
 	z.masked = z.apply(l, file)
-	// Symbols first get their names, so that these can stand for them.
-	for _, r := range l.regions {
-		if r.kind == kindSymtab {
-			z.region(&Model{l: l, canon: z, oldEnd: -1}, z.masked, file, &r)
-		}
-	}
+	// What others are named after gets its canonical value first: symbols
+	// their names, the linkage table the symbols, its stubs their slots.
+	m := &Model{l: l, canon: z, oldEnd: -1}
+	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindSymtab })
+	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindRela })
+	relocate(l, z.masked, file)
+	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindText && r.old.size < maxStubs })
 	out := z.apply(l, file)
-	for _, r := range l.regions {
-		if r.kind == kindRela {
-			relocate(l, out, file, r)
-		}
-	}
+	relocate(l, out, file)
 	return out
 }
 
+// maxStubs is above the size of any procedure linkage table.
+const maxStubs = 1 << 18
+
 // relocate lets the words that the dynamic linker will fill tell what with:
 // the names of a relocation's symbol and addend.
-func relocate(l *layout, out, file []byte, r region) {
-	if r.old.off+r.old.size > int64(len(file)) {
-		return
+func relocate(l *layout, out, file []byte) {
+	for i := range l.regions {
+		if r := &l.regions[i]; r.kind == kindRela && r.old.off+r.old.size <= int64(len(file)) {
+			relocateBy(l, out, file, r)
+		}
 	}
+}
+
+func relocateBy(l *layout, out, file []byte, r *region) {
 	for off := r.old.off; off+relaSize <= r.old.off+r.old.size; off += relaSize {
 		va := le.Uint64(file[off:])
 		if va > maxOffset {
@@ -63,18 +68,19 @@ type canonizer struct{ masked []byte }
 func (z *canonizer) apply(l *layout, file []byte) []byte {
 	out := slices.Clone(file)
 	m := &Model{l: l, canon: z, oldEnd: -1}
-	for i := range l.regions {
-		z.region(m, out, file, &l.regions[i])
-	}
+	z.each(m, out, file, func(r *region) bool {
+		return r.kind != kindBSS && r.kind != kindHeader && r.kind != kindSections
+	})
 	return out
 }
 
-func (z *canonizer) region(m *Model, out, file []byte, r *region) {
-	if r.kind == kindBSS || r.kind == kindHeader || r.kind == kindSections {
-		return
-	}
-	if end := min(r.old.off+r.old.size, int64(len(file))); r.old.off < end {
-		m.Predict(out[r.old.off:end], file[r.old.off:end], r.old.off, r.old.off)
+// each replaces the references in the chosen regions of out.
+func (z *canonizer) each(m *Model, out, file []byte, chosen func(*region) bool) {
+	for i := range m.l.regions {
+		r := &m.l.regions[i]
+		if end := min(r.old.off+r.old.size, int64(len(file))); chosen(r) && r.old.off < end {
+			m.Predict(out[r.old.off:end], file[r.old.off:end], r.old.off, r.old.off)
+		}
 	}
 }
 
