@@ -1,0 +1,154 @@
+package predeflate
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/docker-delta/docker-delta/recipe/internal/predeflate/tokens"
+)
+
+// sampleTokens is how many tokens the parameters are chosen by.
+const sampleTokens = 30000
+
+// sample is the beginning of a stream.
+type sample struct {
+	blocks  []tokens.Block
+	tokens  int
+	plain   int64
+	maxDist int
+	threes  int // matches of length 3
+}
+
+func readSample(deflate io.ReaderAt, size int64) (*sample, error) {
+	r := tokens.NewReader(bufio.NewReaderSize(io.NewSectionReader(deflate, 0, size), 1<<16))
+	s := &sample{}
+	for seen := 0; s.tokens < sampleTokens && seen < 1000; seen++ {
+		var b tokens.Block
+		err := r.Next(&b)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("predeflate: %w", err)
+		}
+		for range b.Stored {
+			if _, err := r.Byte(); err != nil {
+				return nil, fmt.Errorf("predeflate: %w", err)
+			}
+		}
+		if b.Kind == tokens.Stored {
+			if s.tokens > 0 {
+				break // a sample is one run of tokens
+			}
+			s.plain += int64(b.Stored)
+			continue
+		}
+		b.Tokens = b.Tokens[:min(len(b.Tokens), sampleTokens-s.tokens)]
+		for _, t := range b.Tokens {
+			s.tokens++
+			s.maxDist = max(s.maxDist, t.Dist())
+			if _, lit := t.Literal(); !lit && t.Len() == 3 {
+				s.threes++
+			}
+		}
+		s.blocks = append(s.blocks, b)
+	}
+	return s, nil
+}
+
+// choose tries all searches on a sample and takes the cheapest.
+func choose(ctx context.Context, deflate io.ReaderAt, size int64, plain io.ReaderAt, plainSize int64) (params, error) {
+	best := params{search: searches[6], maxDist: windowSize - 262, hashBits: 15, minMatch: 3}
+	s, err := readSample(deflate, size)
+	if err != nil || s.tokens < 16 {
+		return best, err
+	}
+	// Stored blocks before the sample are left out.
+	start := s.plain
+	cost := -1
+	for _, p := range s.candidates() {
+		if err := ctx.Err(); err != nil {
+			return p, err
+		}
+		a := newAnalyzer(p, io.NewSectionReader(plain, start, plainSize-start))
+		a.limit = 1 << 30
+		if cost >= 0 {
+			a.limit = int64(cost)
+		}
+		if err := a.sample(s); err == ErrTooLarge {
+			continue
+		} else if err != nil {
+			return p, err
+		}
+		if n := len(a.m.coder.data); cost < 0 || n < cost {
+			best, cost = p, n
+		}
+	}
+	return best, nil
+}
+
+// sample encodes the tokens of s, and skips matches that reach before it.
+func (a *analyzer) sample(s *sample) error {
+	for i := range s.blocks {
+		for j, t := range s.blocks[i].Tokens {
+			if err := a.ensure(); err != nil {
+				return err
+			}
+			if int64(t.Dist()) > a.m.base+int64(a.m.pos) && a.m.end-a.m.pos >= t.Len() {
+				a.m.storedBytes(t.Len())
+				continue
+			}
+			if !a.m.fits(t) {
+				return errMismatch
+			}
+			if _, err := a.m.token(t); err != nil {
+				return err
+			}
+			if j&0xff == 0 && int64(len(a.m.coder.data)) > a.limit {
+				return ErrTooLarge
+			}
+		}
+	}
+	return nil
+}
+
+// candidates are the parameters worth trying.
+func (s *sample) candidates() []params {
+	far := windowSize
+	for bits := 9; bits <= 15; bits++ {
+		if d := 1<<bits - 262; s.maxDist <= d {
+			far = d
+			break
+		}
+	}
+	total := 0
+	for _, b := range s.blocks {
+		for _, t := range b.Tokens {
+			total += t.Len()
+		}
+	}
+	if far < windowSize-262 && total < 8*far {
+		far = windowSize - 262 // too little was seen
+	}
+	hashBits := 15
+	if n := len(s.blocks[0].Tokens); len(s.blocks) > 1 {
+		for mem := 1; mem <= 9; mem++ {
+			if n == 1<<(mem+6)-1 {
+				hashBits = mem + 7
+			}
+		}
+	}
+	var list []params
+	for _, i := range []int{6, 9, 1, 5, 4, 8, 7, 2, 3, 10, 11, 12, 13, 0} {
+		list = append(list, params{searches[i], far, hashBits, 3})
+	}
+	if s.threes == 0 {
+		for _, i := range []int{12, 13, 1, 5, 6, 9} {
+			list = append(list, params{searches[i], max(far, windowSize-262), 16, 4})
+		}
+	}
+	return slices.Clip(list)
+}
