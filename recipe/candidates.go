@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 )
@@ -79,6 +80,15 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 	if err != nil {
 		return nil, err
 	}
+	ends := endsOf(tail, s.plain)
+	block := int64(1 << 20)
+	if ends.flushed {
+		if first, err := in.firstFlush(s); err != nil {
+			return nil, err
+		} else if first > 0 {
+			block = first
+		}
+	}
 	h := in.hintsOf(s.literal)
 	type scored struct {
 		coding
@@ -86,37 +96,21 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 	}
 	var list []scored
 	for i, e := range registry {
-		if e.format == Zstd || (e.id == idGo) != bytes.HasSuffix(tail, tailGo) {
+		if e.format == Zstd {
 			continue
 		}
 		for j, level := range e.levels {
 			for _, f := range e.framings {
-				c := coding{encoder: e.id, framing: f, level: level}
-				score := 100*h.levelPenalty(level) + 20*j + i + h.familyPenalty(e.id)
+				c := coding{encoder: e.id, framing: f, level: level, opts: h.opts(e.id)}
 				switch f {
-				case oneStream:
-					if e.format == Deflate && isKlauspost(e.id) {
-						score += 30
-					}
-					list = append(list, scored{c, score})
-				case flushEnd:
-					if bytes.HasSuffix(tail, tailGoSync) || bytes.HasSuffix(tail, tailFixed) {
-						list = append(list, scored{c, score - 25})
-					}
 				case pigz:
 					c.arg = 128 << 10
-					if s.plain > int64(c.arg) {
-						list = append(list, scored{c, score - 5})
-					}
 				case pgzip:
-					if !bytes.HasSuffix(tail, tailFixed) {
-						continue
-					}
-					c.arg = 1 << 20
-					list = append(list, scored{c, score - 50})
-					if c.arg = 256 << 10; s.plain >= int64(c.arg) {
-						list = append(list, scored{c, score - 40})
-					}
+					c.arg = uint64(block)
+				}
+				if ends.fit(e.id, f) && !(e.same != nil && e.same(level, f)) && (f != pigz || s.plain > int64(c.arg)) {
+					score := 100*h.levelPenalty(level) + 20*j + i + h.familyPenalty(e.id) + int(framingPenalty[f])
+					list = append(list, scored{c, score})
 				}
 			}
 		}
@@ -124,10 +118,77 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.score, b.score) })
 	out := make([]coding, 0, len(list))
 	for _, c := range list {
-		c.opts = h.opts(c.encoder)
 		out = append(out, c.coding)
 	}
 	return append(out, h.unusual(in.Format)...), nil
+}
+
+// framingPenalty puts framings in order, where the end of the stream allows several.
+var framingPenalty = [...]int8{oneStream: 30, pgzip: 0, pigz: 25, flushEnd: 5}
+
+// endings is what the end of a stream tells.
+type endings struct {
+	empty   bool // nothing was compressed
+	golang  bool // ends as Go's standard library does
+	fixed   bool // ends with an empty block with fixed codes
+	flushed bool // and a flush before it
+}
+
+func endsOf(tail []byte, plain int64) endings {
+	return endings{
+		empty:   plain == 0,
+		golang:  bytes.HasSuffix(tail, tailGo),
+		fixed:   endsFixed(tail),
+		flushed: bytes.HasSuffix(tail, tailGoSync) || bytes.HasSuffix(tail, tailFixed),
+	}
+}
+
+// fit tells whether the encoder's streams may end like that.
+func (t endings) fit(id encoderID, f framing) bool {
+	switch {
+	case (id == idGo) != t.golang:
+		return false
+	case f == flushEnd || f == pgzip:
+		return t.flushed
+	case id == idGo:
+		return true
+	case isKlauspost(id):
+		return t.fixed
+	}
+	return !t.flushed || t.empty
+}
+
+// firstFlush returns the number of plain bytes before the first flush, which
+// is the block size of pgzip, or 0 if there is none but at the end.
+func (in *Input) firstFlush(s *span) (int64, error) {
+	mark := tailGo
+	for off := s.body[0]; off < s.body[1]; {
+		b, err := in.at(off, min(64<<10, s.body[1]-off))
+		if err != nil {
+			return 0, err
+		}
+		if i := bytes.Index(b, mark); i >= 0 {
+			end := off + int64(i+len(mark))
+			_, plain, err := inflateSize(in.Compressed, s.body[0], end)
+			if err == nil || plain >= s.plain || plain < minPiece || plain > maxPiece {
+				return 0, nil
+			}
+			return plain, nil
+		}
+		off += int64(max(1, len(b)-len(mark)+1))
+	}
+	return 0, nil
+}
+
+// endsFixed tells whether a stream may end with an empty block with fixed codes,
+// at any bit: 1 (last), 1 0 (fixed), seven zeros (end of block), and padding.
+func endsFixed(tail []byte) bool {
+	var v uint32
+	for _, c := range tail[max(0, len(tail)-3):] {
+		v = v>>8 | uint32(c)<<16
+	}
+	zeros := bits.LeadingZeros32(v << 8)
+	return zeros >= 8 && zeros < 16 && v>>(22-zeros)&1 == 1
 }
 
 func isKlauspost(id encoderID) bool { return id >= 10 && id < 30 }
@@ -221,6 +282,10 @@ func (s *search) weed(i int, list []coding) ([]coding, error) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, max(1, s.opt.Concurrency))
 	for k, c := range list {
+		if c.framing == pgzip { // it uses the cores itself, and fails within a block
+			alive[k] = 1
+			continue
+		}
 		slots <- struct{}{}
 		wg.Add(1)
 		go func() {

@@ -50,6 +50,8 @@ type encoder struct {
 	levels   []int8 // likely ones first
 	framings []framing
 	open     func(c coding, cores int) (engine, error)
+	// same, if set, tells at which levels another encoder stands for this one.
+	same func(level int8, f framing) bool
 }
 
 // Limits of what a recipe may ask for: they bound the memory of a replay.

@@ -49,11 +49,11 @@ type search struct {
 	spans []span
 }
 
-// weedSize is the number of plain bytes on which all candidates are tried
-// before the first of those left is tried on everything, and weedFrom the size
-// from which on that pays.
+// weedSize is the number of plain bytes on which candidates are tried, as many
+// at once as there are cores, before those left are tried on everything; weedFrom
+// is the size from which on that pays.
 const (
-	weedSize = 1 << 20
+	weedSize = 1<<20 + 64<<10
 	weedFrom = 4 << 20
 )
 
@@ -79,23 +79,27 @@ func (s *search) solve(i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.plainFrom(i) >= weedFrom && len(list) > 1 {
-		if list, err = s.weed(i, list); err != nil {
-			return 0, err
-		}
-	}
 	var best coding
 	most := 0
-	for _, c := range list {
-		n, err := s.try(i, c, maxSize, s.opt.Concurrency)
-		if err != nil {
-			return 0, err
+	for len(list) > 0 && i+most < len(s.spans) {
+		chunk := list[:min(len(list), max(1, s.opt.Concurrency))]
+		list = list[len(chunk):]
+		if s.plainFrom(i) >= weedFrom {
+			if chunk, err = s.weed(i, chunk); err != nil {
+				return 0, err
+			}
 		}
-		if n > most {
-			best, most = c, n
-		}
-		if i+n == len(s.spans) {
-			break
+		for _, c := range chunk {
+			n, err := s.try(i, c, maxSize, s.opt.Concurrency)
+			if err != nil {
+				return 0, err
+			}
+			if n > most {
+				best, most = c, n
+			}
+			if i+n == len(s.spans) {
+				break
+			}
 		}
 	}
 	if most == 0 {
@@ -217,10 +221,19 @@ type compareWriter struct {
 	r    io.ReaderAt
 	at   int64 // end of what is equal
 	size int64
+	err  error
 	buf  [4096]byte
 }
 
-func (c *compareWriter) Write(b []byte) (int, error) {
+func (c *compareWriter) Write(b []byte) (n int, err error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, c.err = c.compare(b)
+	return n, c.err
+}
+
+func (c *compareWriter) compare(b []byte) (int, error) {
 	done := 0
 	for done < len(b) {
 		want := c.buf[:min(int64(len(b)-done), int64(len(c.buf)), c.size-c.at)]

@@ -7,6 +7,7 @@ import (
 	"hash/adler32"
 	"hash/crc32"
 	"io"
+	"sync/atomic"
 )
 
 // WriterOptions tune a replay. They change no byte of the result.
@@ -149,6 +150,7 @@ func (p *player) Close() error {
 			p.err = fmt.Errorf("%w: plain bytes end early", ErrMismatch)
 		}
 	}
+	p.out.dead.Store(p.err != nil)
 	if err := p.abandon(); p.err == nil {
 		p.err = err
 	}
@@ -179,9 +181,13 @@ type countWriter struct {
 	w     io.Writer
 	n     int64
 	limit int64
+	dead  atomic.Bool // nothing more is to be written
 }
 
 func (c *countWriter) Write(b []byte) (int, error) {
+	if c.dead.Load() {
+		return 0, errClosed
+	}
 	if int64(len(b)) > c.limit-c.n {
 		return 0, fmt.Errorf("%w: more than %d compressed bytes", ErrMismatch, c.limit)
 	}

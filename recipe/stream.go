@@ -1,14 +1,9 @@
 package recipe
 
-import (
-	"bytes"
-	"errors"
-)
+import "bytes"
 
 // maxJob is the size up to which a whole stream is compressed beside others.
 const maxJob = 2 << 20
-
-var errSettings = errors.New("unknown settings")
 
 // newStream starts a stream of the part p on the line.
 func (p *part) newStream(l *line) (stream, error) {

@@ -1,0 +1,104 @@
+package recipe
+
+import (
+	"errors"
+	"io"
+
+	"github.com/docker-delta/docker-delta/recipe/internal/goflate"
+	"github.com/docker-delta/docker-delta/recipe/internal/kpflate"
+	"github.com/docker-delta/docker-delta/recipe/internal/zlibenc"
+	"github.com/docker-delta/docker-delta/recipe/internal/zstdenc"
+)
+
+var errSettings = errors.New("unknown settings")
+
+func openGo(c coding, _ int) (engine, error) {
+	if c.opts != 0 {
+		return nil, errSettings
+	}
+	return goflate.NewWriter(io.Discard, int(c.level))
+}
+
+func openKlauspost(class kpflate.Class) func(coding, int) (engine, error) {
+	return func(c coding, cores int) (engine, error) {
+		switch {
+		case c.opts != 0:
+			return nil, errSettings
+		case c.framing == pgzip:
+			e := &pgzipEngine{class: class, level: int(c.level), block: int(c.arg), cores: cores}
+			return e, e.open(io.Discard)
+		}
+		return kpflate.NewWriter(io.Discard, class, int(c.level))
+	}
+}
+
+// pgzipEngine makes an engine of a writer that cannot be reset.
+type pgzipEngine struct {
+	*kpflate.PgzipWriter
+	class               kpflate.Class
+	level, block, cores int
+	used                bool // there is something to close
+	err                 error
+}
+
+func (e *pgzipEngine) open(w io.Writer) error {
+	e.used = false
+	e.PgzipWriter, e.err = kpflate.NewPgzipWriter(w, e.class, e.level, e.block, e.cores)
+	return e.err
+}
+
+func (e *pgzipEngine) Reset(w io.Writer) {
+	if e.PgzipWriter != nil {
+		e.PgzipWriter.Close() // ends its goroutines
+	}
+	e.open(w)
+}
+
+func (e *pgzipEngine) Flush() error { return errors.New("recipe: pgzip flushes by itself") }
+
+// zlib's settings in coding.opts.
+const (
+	zlibMemLevel    = 0  // 4 bits
+	zlibWindowBits  = 4  // 4 bits
+	zlibStrategy    = 8  // 3 bits
+	zlibIndependent = 11 // 1 bit
+)
+
+func openZlib(v zlibenc.Variant) func(coding, int) (engine, error) {
+	return func(c coding, cores int) (engine, error) {
+		if c.opts>>(zlibIndependent+1) != 0 {
+			return nil, errSettings
+		}
+		e, err := zlibenc.NewWriter(io.Discard, zlibenc.Params{
+			Variant: v, Level: int(c.level), Piece: int(c.arg), Concurrency: cores,
+			MemLevel:    int(c.opts >> zlibMemLevel & 15),
+			WindowBits:  int(c.opts >> zlibWindowBits & 15),
+			Strategy:    zlibenc.Strategy(c.opts >> zlibStrategy & 7),
+			Independent: c.opts>>zlibIndependent&1 != 0,
+		})
+		return zlibEngine{e}, err
+	}
+}
+
+// zlibEngine flushes as programs mostly do.
+type zlibEngine struct{ *zlibenc.Writer }
+
+func (e zlibEngine) Flush() error { return e.Writer.Flush(zlibenc.SyncFlush) }
+
+// zstd's settings in coding.opts.
+const (
+	zstdWindow     = 0 // 5 bits: log2, 0 for the level's own
+	zstdNoChecksum = 5 // 1 bit
+)
+
+func openZstd(class zstdenc.Class) func(coding, int) (engine, error) {
+	return func(c coding, _ int) (engine, error) {
+		if c.opts>>(zstdNoChecksum+1) != 0 {
+			return nil, errSettings
+		}
+		return zstdenc.NewWriter(io.Discard, zstdenc.Params{
+			Class: class, Level: zstdenc.Level(c.level),
+			WindowLog: int(c.opts >> zstdWindow & 31), NoChecksum: c.opts>>zstdNoChecksum&1 != 0,
+		})
+	}
+}
