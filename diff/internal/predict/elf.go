@@ -23,6 +23,7 @@ const (
 	shtStrtab   = 3
 	shtRela     = 4
 	shtDynamic  = 6
+	shtNote     = 7
 	shtNobits   = 8
 	shtDynsym   = 11
 	shtInit     = 14
@@ -142,6 +143,8 @@ func kindOf(name string, typ uint32, flags uint64) (kind, bool) {
 		return 0, false
 	}
 	switch name {
+	case ".interp":
+		return 0, false
 	case ".eh_frame":
 		return kindEhFrame, true
 	case ".eh_frame_hdr":
@@ -154,6 +157,8 @@ func kindOf(name string, typ uint32, flags uint64) (kind, bool) {
 		return kindHash, true
 	}
 	switch typ {
+	case shtNote:
+		return 0, false
 	case shtNobits:
 		return kindBSS, true
 	case shtRela:

@@ -14,9 +14,9 @@ const (
 
 var errParams = errors.New("predict: damaged params")
 
-// Params are uvarints: flags, number of regions, and for each its kind and six
-// signed numbers that are mostly zero or small, because each is a difference
-// to what the region before makes likely.
+// Params are uvarints: flags, number of regions, and for each its kind, a mask
+// of the numbers that are not zero, and these. The numbers are differences to
+// what the region before makes likely.
 
 func (l *layout) marshal() []byte {
 	flags := uint64(l.machine) << 1
@@ -27,9 +27,17 @@ func (l *layout) marshal() []byte {
 	b = binary.AppendUvarint(b, uint64(len(l.regions)))
 	var p region
 	for _, r := range l.regions {
-		b = append(b, byte(r.kind))
-		for _, v := range r.differences(&p) {
-			b = binary.AppendVarint(b, v)
+		mask, d := byte(0), r.differences(&p)
+		for i, v := range d {
+			if v != 0 {
+				mask |= 1 << i
+			}
+		}
+		b = append(b, byte(r.kind), mask)
+		for _, v := range d {
+			if v != 0 {
+				b = binary.AppendVarint(b, v)
+			}
 		}
 		p = r
 	}
@@ -86,13 +94,16 @@ func parseLayout(params []byte) (*layout, error) {
 	l := &layout{machine: machine(flags >> 1), fixed: flags&1 != 0}
 	var p region
 	for range count {
-		if len(params) == 0 || params[0] >= byte(kindCount) {
+		if len(params) < 2 || params[0] >= byte(kindCount) || params[1] >= 1<<6 {
 			return nil, errParams
 		}
-		r := region{kind: kind(params[0])}
-		params = params[1:]
+		r, mask := region{kind: kind(params[0])}, params[1]
+		params = params[2:]
 		var d [6]int64
 		for i := range d {
+			if mask>>i&1 == 0 {
+				continue
+			}
 			v, n := binary.Varint(params)
 			if n <= 0 || v < -maxOffset || v > maxOffset {
 				return nil, errParams

@@ -114,16 +114,22 @@ func (h *longest) Pop() any {
 // offset maps an old file offset. Behind or between copies the nearest one
 // decides; exact says that a copy holds it.
 func (m *remap) offset(off int64) (to int64, exact bool) {
-	i := off >> m.shift
 	if off < 0 || len(m.ops) == 0 {
 		return off, false
 	}
+	// The first op that ends behind off.
 	j := len(m.ops)
-	if i < int64(len(m.page)) {
-		j = int(m.page[i])
-	}
-	for j < len(m.ops) && m.ops[j].Old+m.ops[j].Len <= off {
-		j++
+	if i := off >> m.shift; i+1 < int64(len(m.page)) {
+		lo, hi := int(m.page[i]), int(m.page[i+1])
+		for lo < hi {
+			mid := int(uint(lo+hi) >> 1)
+			if m.ops[mid].Old+m.ops[mid].Len > off {
+				hi = mid
+			} else {
+				lo = mid + 1
+			}
+		}
+		j = lo
 	}
 	if j < len(m.ops) && m.ops[j].Old <= off {
 		return m.ops[j].New + off - m.ops[j].Old, true

@@ -150,7 +150,7 @@ func (l *layout) stringsOf(r *region) *region {
 func (m *Model) scanHeader(c *chunk) int {
 	field := func(at int, f func(pos int)) {
 		pos := at - int(c.oldOff)
-		if pos >= 0 && pos+8 <= len(c.dst) {
+		if pos >= 0 && pos+8 <= min(len(c.dst), len(c.old)) {
 			f(pos)
 		}
 	}
