@@ -113,9 +113,9 @@ func generate(all bool) error {
 // jobs returns all runs.
 func jobs() []job {
 	items, pgzipItems := golden.Items(), golden.PgzipItems()
-	source := func(pkg, levels, newWriter, prepare, trim string) string {
+	source := func(pkg, levels, newWriter, trim string) string {
 		return strings.NewReplacer("IMPORT", pkg, "LEVELS", levels, "NEWWRITER", newWriter,
-			"PREPARE", prepare, "TRIM", trim).Replace(worker)
+			"TRIM", trim).Replace(worker)
 	}
 	const levels = "-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
 	var all []job
@@ -126,7 +126,7 @@ func jobs() []job {
 		}
 		all = append(all, job{
 			run:       golden.Run{Encoder: encoder, Version: v},
-			source:    source("compress/flate", levels, "NewWriter", "", ""),
+			source:    source("compress/flate", levels, "NewWriter", ""),
 			goVersion: v,
 			items:     items,
 		})
@@ -135,7 +135,7 @@ func jobs() []job {
 	for _, v := range klauspost {
 		all = append(all, job{
 			run:     golden.Run{Encoder: golden.Klauspost, Version: v},
-			source:  source(compress+"/flate", levels, "NewWriter", "", ""),
+			source:  source(compress+"/flate", levels, "NewWriter", ""),
 			require: []string{compress + "@v" + v},
 			items:   items,
 		})
@@ -144,7 +144,7 @@ func jobs() []job {
 		j := job{
 			run: golden.Run{Encoder: golden.Pgzip, Version: v.version, Flate: v.flate},
 			// The gzip header and trailer are cut off.
-			source:    source("github.com/klauspost/pgzip", "-2, -1, 1, 6, 9", "NewWriterLevel", "", "[10:b.Len()-8]"),
+			source:    source("github.com/klauspost/pgzip", "-2, -1, 1, 6, 9", "NewWriterLevel", "[10:b.Len()-8]"),
 			require:   []string{"github.com/klauspost/pgzip@v" + v.version, compress + "@v" + v.flate},
 			blockSize: 1 << 20,
 			items:     pgzipItems,

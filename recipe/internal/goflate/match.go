@@ -48,10 +48,10 @@ var searches = [10]search{
 
 // matcher is the compressor of levels 2 to 9: hash chains over four bytes.
 //
-// Its window holds up to two windowSizes, of which the upper one moves down when
-// less than lookAhead is left. The original can also move it earlier, when a
-// short write ends just there; for streams written in pieces of some size
-// that has no effect, and here the sizes of writes never have any.
+// Its window holds two windowSizes, of which the upper one moves down when less than
+// lookAhead is left. The original moves it a byte earlier, and so forgets up to lookAhead bytes
+// of history for one position, if a write happens to end in the last lookAhead bytes of the
+// window and coding stops right at their first. Here the sizes of writes have no effect.
 type matcher struct {
 	search
 	out *blockWriter
