@@ -30,7 +30,7 @@ func newBitModel(tableBits uint, contexts, extra int, sets [3]int, initial uint3
 		fill(m.tables[i], probOf(initial, 0))
 	}
 	inputs := contexts + extra + 1
-	m.mixer = newMixer(inputs, sets, 65536/4, rate)
+	m.mixer = newMixer(inputs, sets, 65536*5/2/int32(inputs), rate)
 	m.mixer.in[inputs-1] = 256
 	m.extra = m.mixer.in[contexts : contexts+extra]
 	m.apms[0].init(bitAPM0, 6)

@@ -57,9 +57,9 @@ const (
 func newMixCopyCoder(c *binaryCoder, level Level) *mixCopyCoder {
 	p := copyLevels[level]
 	m := &mixCopyCoder{c: c, params: p}
-	m.differs = newBitModel(p.bitTable, p.differsContexts, p.guesses, [3]int{1 << 10, 1 << 11, 32}, 1<<19, 6)
+	m.differs = newBitModel(p.bitTable, p.differsContexts, p.guesses, [3]int{1 << 10, 1 << 11, 32}, 1<<19, 10)
 	if p.guessFirst {
-		m.hit = newBitModel(p.bitTable, p.hitContexts, 0, [3]int{729, 6 * guessConfs, 32}, 1<<21, 6)
+		m.hit = newBitModel(p.bitTable, p.hitContexts, 0, [3]int{729, 6 * guessConfs, 32}, 1<<21, 10)
 	}
 	m.diff = newSymbolModel(p.tableBits, p.diffContexts, p.guesses, [2]int{1 << 11, 1 << 10}, 20)
 	m.gaps = newNumberModel()

@@ -31,7 +31,7 @@ const beforeUsed = 16
 
 func newMixLiteralCoder(c *binaryCoder, p literalParams) *mixLiteralCoder {
 	m := &mixLiteralCoder{c: c, history: newRing(p.historyBits)}
-	m.model = newSymbolModel(p.tableBits, p.contexts, 3, [2]int{1 << 10, 1 << 8}, 10)
+	m.model = newSymbolModel(p.tableBits, p.contexts, 3, [2]int{1 << 10, 1 << 8}, 16)
 	for i, n := range [...]uint{7, 4} {
 		m.matches[i] = matcher{min: n, index: make([]uint32, 1<<min(18, p.historyBits))}
 	}

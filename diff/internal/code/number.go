@@ -14,7 +14,7 @@ type numberModel struct {
 const numberContexts = 6
 
 func newNumberModel() *numberModel {
-	return &numberModel{bit: newBitModel(14, numberContexts, 0, [3]int{128, 1024, 1}, 1<<21, 6)}
+	return &numberModel{bit: newBitModel(14, numberContexts, 0, [3]int{128, 1024, 1}, 1<<21, 10)}
 }
 
 // code codes v. group, less than 8, selects weights.

@@ -55,7 +55,7 @@ func newSymbolModel(tableBits uint, contexts, guesses int, sets [2]int, rate int
 		m.guess[i].sym = -1
 	}
 	inputs := contexts + guesses + 1
-	m.mixer = newMixer(inputs, [3]int{256, sets[0], sets[1]}, 65536*3/10, rate)
+	m.mixer = newMixer(inputs, [3]int{256, sets[0], sets[1]}, 65536*5/2/int32(inputs), rate)
 	m.mixer.in[inputs-1] = 256
 	m.apms[0].init(256*256, 6)
 	m.apms[1].init(256, 6)

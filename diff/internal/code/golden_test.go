@@ -1,0 +1,116 @@
+package code
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// goldens are the coded lengths and digests of everything below. Another value
+// means another format: old deltas can no longer be read.
+var goldens = map[string]string{
+	"bytes 0":    "1080 b3100d2f5607b3f9",
+	"bytes 1":    "635 b915bf3831425148",
+	"bytes 2":    "635 65fc8fa78de3aab5",
+	"copies 0":   "1936 820b6d32098c9abd",
+	"copies 1":   "1811 b871c81588dd891e",
+	"copies 2":   "1790 8bc67bf39b4750f3",
+	"integers 0": "799 5dc62644f969869a",
+	"integers 1": "656 f2227df15ba735dc",
+	"integers 2": "656 a2eb9c3ab70185fa",
+	"literals 0": "1669 05a0fbea4232ca1b",
+	"literals 1": "627 5af5586e8e574386",
+	"literals 2": "628 5d1e9bcf0f4811fb",
+}
+
+// codeAll codes something of every kind, and gives the coded form of each.
+func codeAll(t testing.TB, level Level) map[string][]byte {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(7, 7))
+	out := map[string][]byte{}
+	out["copies"] = encodeCopies(t, level, append(
+		copyRuns(rnd, []int{5000, 300, 20_000}, 12), copyRuns(rnd, []int{30_000, 1000}, 700)...))
+	old := sample(rnd, 8000)
+	var lits, ints bytes.Buffer
+	le, err := NewLiteralEncoder(&lits, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ie, err := NewIntEncoder(&ints, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+200 < len(old); i += 200 {
+		lit := mutate(rnd, old[i:i+rnd.IntN(200)], 9)
+		a := Around{Pos: int64(i), Before: old[:i], Old: old[i : i+200]}
+		if err := le.Write(a, lit); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			length := rnd.IntN(100)
+			if err := errors.Join(ie.Write(0, uint64(length)), ie.WriteSigned(1, int64(rnd.IntN(3)*length))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := le.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ie.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out["literals"], out["integers"] = lits.Bytes(), ints.Bytes()
+	if out["bytes"], err = CompressBytes(old, level); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestGolden(t *testing.T) {
+	for _, level := range levels {
+		all := codeAll(t, level)
+		again := codeAll(t, level)
+		for kind, b := range all {
+			if !bytes.Equal(b, again[kind]) {
+				t.Errorf("%s at level %d: coded differently the second time", kind, level)
+			}
+			sum := sha256.Sum256(b)
+			name := fmt.Sprintf("%s %d", kind, level)
+			got := fmt.Sprintf("%d %s", len(b), hex.EncodeToString(sum[:8]))
+			if got != goldens[name] {
+				t.Errorf("%q: %q, want %q", name, got, goldens[name])
+			}
+		}
+	}
+}
+
+// TestSmaller holds the levels to their promise.
+func TestSmaller(t *testing.T) {
+	fast, def, best := codeAll(t, Fast), codeAll(t, Default), codeAll(t, Max)
+	for kind := range fast {
+		if len(def[kind]) > len(fast[kind]) {
+			t.Errorf("%s: %d bytes at the default level, %d at the fast one", kind, len(def[kind]), len(fast[kind]))
+		}
+		if len(best[kind]) > len(def[kind])*102/100 {
+			t.Errorf("%s: %d bytes at the highest level, %d at the default one", kind, len(best[kind]), len(def[kind]))
+		}
+	}
+}
+
+// TestEqualCostsNothing: long equal stretches have to be nearly free.
+func TestEqualCostsNothing(t *testing.T) {
+	for _, level := range levels {
+		b := make([]byte, 1<<20)
+		runs := make([]copyRun, 200)
+		for i := range runs {
+			runs[i] = copyRun{int64(i) << 20, b, b}
+		}
+		if n := len(encodeCopies(t, level, runs)); n > 40 {
+			t.Errorf("level %d: %d bytes for 200 MiB without a difference", level, n)
+		}
+	}
+}
