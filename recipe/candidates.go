@@ -42,7 +42,7 @@ func (in *Input) candidates(s *span, hints []coding, hintOnly bool) ([]coding, e
 	var list []coding
 	seen := make(map[coding]bool)
 	add := func(c coding) {
-		if !seen[c] && c.check(in.Format) == nil {
+		if !seen[c] && c.encoder != idCorrected && c.check(in.Format) == nil {
 			seen[c] = true
 			list = append(list, c)
 		}
@@ -96,7 +96,7 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 	}
 	var list []scored
 	for i, e := range registry {
-		if e.format == Zstd {
+		if e.format == Zstd || e.id == idCorrected {
 			continue
 		}
 		for j, level := range e.levels {

@@ -147,44 +147,54 @@ var errDiffers = errors.New("differs")
 // and returns the number of spans that come out right. With a limit, spans that
 // have not come out wrong count as well.
 func (s *search) try(i int, c coding, limit int64, cores int) (int, error) {
-	spans := s.spans[i:]
+	return s.replay(i, len(s.spans), limit, c, cores)
+}
+
+// replay is try for the spans from i to j.
+func (s *search) replay(i, j int, limit int64, c coding, cores int) (int, error) {
+	spans := s.spans[i:j]
 	r := &Recipe{format: s.in.Format, size: maxSize}
-	from := spans[0]
-	for j := range spans {
-		p := spans[j].part
-		if p.coding = c; !p.stream {
-			p.coding = coding{}
-		}
-		r.parts = append(r.parts, p)
-		if spans[j].plainFrom-from.plainFrom > limit {
+	from, whole := spans[0], true
+	var plain int64
+	for k := range spans {
+		if plain > limit {
+			whole = false
 			break
 		}
+		p := spans[k].part
+		if p.stream {
+			p.coding = c
+		}
+		r.parts = append(r.parts, p)
+		plain += p.plain
 	}
-	cmp := &compareWriter{r: s.in.Compressed, at: from.off, size: s.in.Size}
-	w, err := r.NewWriter(cmp, WriterOptions{Concurrency: cores})
+	if plain > limit {
+		plain, whole = limit, false
+	}
+	same := &compareWriter{r: s.in.Compressed, at: from.off, size: s.in.Size}
+	w, err := r.NewWriter(same, WriterOptions{Concurrency: cores})
 	if err != nil {
 		return 0, err
 	}
 	p := w.(*player)
-	plain := io.NewSectionReader(s.in.Plain, from.plainFrom, min(limit, s.plainFrom(i)))
-	err = feed(s.ctx, w, plain)
-	if err == nil && limit >= s.plainFrom(i) {
-		p.r.size = s.in.Size - from.off
+	err = feed(s.ctx, w, io.NewSectionReader(s.in.Plain, from.plainFrom, plain))
+	if err == nil && whole {
+		p.r.size = spans[len(spans)-1].end - from.off
 		err = w.Close()
 	} else {
 		p.abandon()
 	}
-	if err != nil && !errors.Is(err, errDiffers) && !errors.Is(err, ErrMismatch) {
-		return 0, err
-	}
 	if err == nil {
 		return len(r.parts), nil
 	}
+	if !errors.Is(err, errDiffers) && !errors.Is(err, ErrMismatch) {
+		return 0, err
+	}
 	n := 0
-	for n < len(r.parts) && spans[n].end <= cmp.at {
+	for n < len(r.parts) && spans[n].end <= same.at {
 		n++
 	}
-	s.opt.debugf("%s: %d streams fit, differs at byte %d of %d", c, n, cmp.at, s.in.Size)
+	s.opt.debugf("%s: %d streams fit, differs at byte %d of %d", c, n, same.at, s.in.Size)
 	return n, nil
 }
 

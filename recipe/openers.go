@@ -12,6 +12,11 @@ import (
 
 var errSettings = errors.New("unknown settings")
 
+// openNothing stands where streams are not made by an engine.
+func openNothing(coding, int) (engine, error) {
+	return nil, errors.New("corrections are missing")
+}
+
 func openGo(c coding, _ int) (engine, error) {
 	if c.opts != 0 {
 		return nil, errSettings

@@ -84,8 +84,8 @@ type Options struct {
 	// program, such as the previous member of the same archive. Its encoders are
 	// tried first. It may be nil.
 	Hint *Recipe
-	// HintOnly drops every other encoder: a quick look at streams that came
-	// with many others.
+	// HintOnly drops every other encoder: a quick look at one of many streams of
+	// one program. Corrections are tried all the same, if they are allowed.
 	HintOnly bool
 	// Debugf, if set, is told what was tried and why it was dropped.
 	Debugf func(format string, args ...any)

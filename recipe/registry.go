@@ -15,6 +15,7 @@ const (
 	idBusybox    encoderID = 32
 	idPigz       encoderID = 33
 	idPigzSingle encoderID = 34
+	idCorrected  encoderID = 90
 )
 
 // registry lists the encoders, one line for each class, likely ones first. The
@@ -25,6 +26,7 @@ const (
 //	10 – 29  klauspost/compress/flate
 //	30 – 49  the zlib family
 //	50 – 69  klauspost/compress/zstd
+//	90       corrections of package predeflate, which name their own predictor
 var registry = []*encoder{
 	{idGo, Deflate, "Go compress/flate", "1.8-1.26", goLevels, flushes, openGo, nil},
 
@@ -49,6 +51,8 @@ var registry = []*encoder{
 	{idBusybox, Deflate, "busybox gzip", "1.x", zlibLevels, plain, openZlib(zlibenc.Busybox), nil},
 	{idPigz, Deflate, "pigz", "2.x", zlibLevels, pieces, openZlib(zlibenc.Pigz), nil},
 	{idPigzSingle, Deflate, "pigz -p1", "2.x", zlibLevels, pieces, openZlib(zlibenc.PigzSingle), nil},
+
+	{idCorrected, Deflate, "corrections", "1", []int8{0}, plain, openNothing, nil},
 
 	klauspostZstd(57, "1.17.8-1.20.2", zstdenc.Class1_20_2),
 	klauspostZstd(58, "1.20.3", zstdenc.Class1_20_3),

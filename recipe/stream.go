@@ -1,24 +1,43 @@
 package recipe
 
-import "bytes"
+import (
+	"bytes"
+	"io"
+
+	"github.com/docker-delta/docker-delta/recipe/internal/predeflate"
+)
 
 // maxJob is the size up to which a whole stream is compressed beside others.
 const maxJob = 2 << 20
 
 // newStream starts a stream of the part p on the line.
 func (p *part) newStream(l *line) (stream, error) {
-	if p.fix != nil {
-		return newCorrected(p, l)
+	if l.cores == 1 || p.plain > maxJob {
+		return p.stream1(l, l.cores)
 	}
-	if l.cores > 1 && p.plain <= maxJob {
-		s := &gathered{line: l, coding: p.coding, buf: buffers.Get().(*[]byte)}
-		if cap(*s.buf) < int(p.plain) {
-			*s.buf = make([]byte, 0, p.plain)
-		}
-		*s.buf = (*s.buf)[:0]
-		return s, nil
+	s := &gathered{line: l, part: p, buf: buffers.Get().(*[]byte)}
+	if cap(*s.buf) < int(p.plain) {
+		*s.buf = make([]byte, 0, p.plain)
 	}
-	return newWhole(p.coding, l, l.cores)
+	*s.buf = (*s.buf)[:0]
+	return s, nil
+}
+
+// stream1 starts a stream of the part p that is compressed as it comes.
+func (p *part) stream1(out io.Writer, cores int) (stream, error) {
+	if p.coding.encoder == idCorrected {
+		w, err := predeflate.NewWriter(out, p.fix, p.plain)
+		return corrected{w}, err
+	}
+	e, err := p.coding.take(out, cores)
+	if err != nil {
+		return nil, err
+	}
+	s := &whole{coding: p.coding, cores: cores, engine: e}
+	if p.coding.framing == flushOnce {
+		s.flush = int64(p.coding.arg)
+	}
+	return s, nil
 }
 
 // whole compresses a stream as it comes.
@@ -27,18 +46,6 @@ type whole struct {
 	cores  int
 	engine engine
 	flush  int64 // bytes until the one flush, 0 for none
-}
-
-func newWhole(c coding, out interface{ Write([]byte) (int, error) }, cores int) (*whole, error) {
-	e, err := c.take(out, cores)
-	if err != nil {
-		return nil, err
-	}
-	s := &whole{coding: c, cores: cores, engine: e}
-	if c.framing == flushOnce {
-		s.flush = int64(c.arg)
-	}
-	return s, nil
 }
 
 func (s *whole) Write(b []byte) (int, error) {
@@ -84,9 +91,9 @@ func (s *whole) release() {
 
 // gathered is a short stream, compressed at its end beside others.
 type gathered struct {
-	line   *line
-	coding coding
-	buf    *[]byte
+	line *line
+	part *part
+	buf  *[]byte
 }
 
 func (s *gathered) Write(b []byte) (int, error) {
@@ -95,15 +102,16 @@ func (s *gathered) Write(b []byte) (int, error) {
 }
 
 func (s *gathered) Close() error {
-	c, buf := s.coding, s.buf
+	p, buf := s.part, s.buf
 	return s.line.do(func(to []byte) ([]byte, error) {
 		defer buffers.Put(buf)
 		out := bytes.NewBuffer(to)
-		w, err := newWhole(c, out, 1)
+		w, err := p.stream1(out, 1)
 		if err != nil {
 			return nil, err
 		}
 		if _, err := w.Write(*buf); err != nil {
+			w.release()
 			return nil, err
 		}
 		err = w.Close()

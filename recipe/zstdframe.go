@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -199,7 +200,7 @@ func (in *Input) zstdCandidates(s *span) ([]coding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.known && s.plain > 128<<10 { // klauspost's streams tell the size of one block at most
+	if h.known && s.plain > zstdBlock { // klauspost's streams tell the size of one block at most
 		return nil, nil
 	}
 	var opts uint32
@@ -236,16 +237,40 @@ func (in *Input) zstdCandidates(s *span) ([]coding, error) {
 	return list, nil
 }
 
-// firstBlock returns the size of a first block that is raw and short, which
-// tells of a flush after the first write, or 0.
+// firstBlock returns the number of plain bytes of a first block that is too short
+// for a full one, which tells of a flush after the first write, or 0.
 func (in *Input) firstBlock(s *span, h zstdHeader) (int64, error) {
-	b, err := in.at(s.off+h.size, 3)
-	if err != nil || len(b) < 3 {
+	b, err := in.at(s.off, h.size+3+zstdBlock)
+	if err != nil || int64(len(b)) < h.size+3 {
 		return 0, err
 	}
-	v := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
-	if v&7 != 0 || v>>3 == 0 || v>>3 >= 64<<10 || int64(v>>3) >= s.plain {
+	v := uint32(b[h.size]) | uint32(b[h.size+1])<<8 | uint32(b[h.size+2])<<16
+	size := int64(v >> 3)
+	switch {
+	case v&1 != 0:
+		return 0, nil
+	case v>>1&3 == 2: // compressed: decode it as a frame of its own
+		b = b[:min(int64(len(b)), h.size+3+size)]
+		b[4] &^= 4 // no checksum
+		b[h.size] |= 1
+		r, err := NewReader(Zstd, bytes.NewReader(b))
+		if err != nil {
+			return 0, err
+		}
+		defer r.Close()
+		if size, err = io.Copy(io.Discard, r); err != nil {
+			return 0, nil // the frame is broken; no encoder will give it back
+		}
+	}
+	full := int64(64 << 10)
+	if h.window > 0 {
+		full = min(full, 1<<h.window)
+	}
+	if size >= full || size >= s.plain {
 		return 0, nil
 	}
-	return int64(v >> 3), nil
+	return size, nil
 }
+
+// zstdBlock is the most bytes of a block, plain or compressed.
+const zstdBlock = 128 << 10
