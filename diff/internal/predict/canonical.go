@@ -19,20 +19,23 @@ func Canonical(file []byte) []byte {
 	}
 	z := &canonizer{}
 	z.masked = z.apply(l, file)
+	var code int64 // size of the main code
+	for _, r := range l.regions {
+		if r.kind == kindText {
+			code = max(code, r.old.size)
+		}
+	}
 	// What others are named after gets its canonical value first: symbols
 	// their names, the linkage table the symbols, its stubs their slots.
 	m := &Model{l: l, canon: z, oldEnd: -1}
 	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindSymtab })
 	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindRela })
 	relocate(l, z.masked, file)
-	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindText && r.old.size < maxStubs })
+	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindText && r.old.size < code/4 })
 	out := z.apply(l, file)
 	relocate(l, out, file)
 	return out
 }
-
-// maxStubs is above the size of any procedure linkage table.
-const maxStubs = 1 << 18
 
 // relocate lets the words that the dynamic linker will fill tell what with:
 // the names of a relocation's symbol and addend.

@@ -126,16 +126,6 @@ func (f *elfFile) find(name string) *section {
 	return nil
 }
 
-// at returns n bytes at the address va, or nil.
-func (f *elfFile) at(va, n int64) []byte {
-	for _, s := range f.sections {
-		if s.kind != kindBSS && s.span.va != 0 && va >= s.span.va && n >= 0 && n <= s.span.size-(va-s.span.va) {
-			return f.data[s.span.off+va-s.span.va:][:n]
-		}
-	}
-	return nil
-}
-
 // kindOf says what a section holds. Sections that neither refer nor are
 // referred to are not of interest.
 func kindOf(name string, typ uint32, flags uint64) (kind, bool) {
