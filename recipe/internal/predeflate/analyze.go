@@ -29,6 +29,7 @@ func Analyze(ctx context.Context, deflate io.ReaderAt, deflateSize int64, plain 
 	in := bufio.NewReaderSize(io.NewSectionReader(deflate, 0, deflateSize), 1<<16)
 	a := newAnalyzer(p, io.NewSectionReader(plain, 0, plainSize))
 	a.limit = maxCorrections - paramsSize
+	a.at, a.size = plain, plainSize
 	r := tokens.NewReader(in)
 	var b tokens.Block
 	for {
@@ -75,11 +76,18 @@ type analyzer struct {
 	buf   []byte // read and not yet in the window
 	space []byte
 	eof   bool
-	limit int64
+	limit int64 // of the corrections
+
+	// For reconsider.
+	at     io.ReaderAt
+	size   int64
+	costly bool // the last block cost much
+	wait   int  // blocks until a look is allowed
+	gap    int
 }
 
 func newAnalyzer(p params, plain io.Reader) *analyzer {
-	return &analyzer{m: newModel(newCoder(nil, false), p), plain: plain, space: make([]byte, 1<<15)}
+	return &analyzer{m: newModel(newCoder(nil, false), p), plain: plain, space: make([]byte, 1<<15), gap: firstWait}
 }
 
 // ensure puts enough bytes into the window to code a token.
@@ -102,10 +110,15 @@ func (a *analyzer) ensure() error {
 // block encodes b. The bytes of a stored block are read from r.
 func (a *analyzer) block(r *tokens.Reader, b *tokens.Block) error {
 	m := a.m
-	n, err := m.begin(b)
+	search, err := a.reconsider(b)
 	if err != nil {
 		return err
 	}
+	n, err := m.begin(b, search)
+	if err != nil {
+		return err
+	}
+	before := len(m.coder.data)
 	if b.Kind == tokens.Stored {
 		for range n {
 			if err := a.ensure(); err != nil {
@@ -138,6 +151,7 @@ func (a *analyzer) block(r *tokens.Reader, b *tokens.Block) error {
 	if err := a.ensure(); err != nil {
 		return err
 	}
+	a.costly = 64*(len(m.coder.data)-before) > len(b.Tokens)
 	if int64(len(m.coder.data)) > a.limit {
 		return ErrTooLarge
 	}

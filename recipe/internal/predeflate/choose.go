@@ -90,6 +90,59 @@ func choose(ctx context.Context, deflate io.ReaderAt, size int64, plain io.Reade
 	return best, nil
 }
 
+// What makes the analyzer look for a better search in the middle of a stream.
+const (
+	switchTokens = 4000 // of a block, by which searches are compared
+	firstWait    = 2    // blocks before the first look; doubled after each in vain
+	mostWait     = 256
+)
+
+// reconsider looks whether another search would do better from block b on, if
+// the last blocks cost much, and returns its number in searches.
+func (a *analyzer) reconsider(b *tokens.Block) (int, error) {
+	m := a.m
+	now := slices.Index(searches, m.p.search)
+	if a.wait--; a.wait > 0 || !a.costly || len(b.Tokens) < switchTokens/4 {
+		return now, nil
+	}
+	at := m.base + int64(m.pos)
+	history := min(at, windowSize)
+	part := *b
+	part.Tokens = b.Tokens[:min(len(b.Tokens), switchTokens)]
+	s := &sample{blocks: []tokens.Block{part}}
+	best, cost := now, -1
+	for i := range searches {
+		i = (i + now) % len(searches) // the present one first: it wins ties
+		p := m.p
+		p.search = searches[i]
+		c := newAnalyzer(p, io.NewSectionReader(a.at, at-history, a.size-(at-history)))
+		c.limit = 1 << 30
+		if cost >= 0 {
+			c.limit = int64(cost)
+		}
+		for c.m.pos < int(history) {
+			if err := c.ensure(); err != nil {
+				return now, err
+			}
+			c.m.storedBytes(1)
+		}
+		if err := c.sample(s); err == ErrTooLarge {
+			continue
+		} else if err != nil {
+			return now, err
+		}
+		if n := len(c.m.coder.data); cost < 0 || n < cost {
+			best, cost = i, n
+		}
+	}
+	a.gap = min(2*a.gap, mostWait)
+	if best != now {
+		a.gap = firstWait
+	}
+	a.wait = a.gap
+	return best, nil
+}
+
 // sample encodes the tokens of s, and skips matches that reach before it.
 func (a *analyzer) sample(s *sample) error {
 	for i := range s.blocks {

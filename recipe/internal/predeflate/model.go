@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/docker-delta/docker-delta/recipe/internal/predeflate/tokens"
 )
@@ -21,6 +22,7 @@ const (
 	setStored   = 17 // and 18 to 20
 	setHeader   = 21 // and on to 50: see header.go
 	setLast     = 51 // and 52, 53
+	setSearch   = 54 // and 55
 )
 
 // maxEmpty is the most blocks in a row that may hold no plain bytes. It bounds
@@ -164,9 +166,17 @@ func (m *model) match(r *prediction, t tokens.Token, rest int) (tokens.Token, er
 	return tokens.Match(length, dist), nil
 }
 
-// begin codes what is known of a block before its tokens: its kind, and the
-// number of its tokens or bytes.
-func (m *model) begin(b *tokens.Block) (n int, err error) {
+// begin codes what is known of a block before its tokens: its kind, the
+// number of its tokens or bytes, and which of the searches predicts them.
+func (m *model) begin(b *tokens.Block, search int) (n int, err error) {
+	now := slices.Index(searches, m.p.search)
+	if m.flag(setSearch, search != now) {
+		if search = m.tree(setSearch+1, 0, 4, search); search >= len(searches) {
+			return 0, errCorrections
+		}
+		m.p.search = searches[search]
+		m.haveCarry = false
+	}
 	b.Kind = m.tree(setKind, uint32(m.lastKind), 2, b.Kind)
 	if b.Kind > tokens.Dynamic {
 		return 0, errCorrections

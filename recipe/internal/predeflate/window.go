@@ -40,18 +40,6 @@ func newWindow(p params) *window {
 	return w
 }
 
-// clone makes a copy that goes its own way.
-func (w *window) clone(p params) *window {
-	c := newWindow(p)
-	copy(c.buf, w.buf)
-	c.pos, c.end, c.base = w.pos, w.end, w.base
-	c.added = max(0, w.pos-windowSize)
-	if !p.search.none() {
-		c.add(c.pos)
-	}
-	return c
-}
-
 // fill takes as much of b as there is room for, and returns how much.
 func (w *window) fill(b []byte) int {
 	if w.end == bufferSize && w.pos > 2*windowSize {

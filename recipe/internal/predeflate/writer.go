@@ -76,7 +76,7 @@ func (w *writer) run() error {
 		}
 		switch w.state {
 		case beginBlock:
-			n, err := m.begin(&w.b)
+			n, err := m.begin(&w.b, -1)
 			if err != nil {
 				return err
 			}
