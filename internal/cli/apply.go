@@ -181,11 +181,20 @@ func (a *app) reportApplied(to string, img *delta.Rebuilt, res image.Result) err
 	if to == "-" {
 		return nil
 	}
-	if len(res.Names) == 0 {
-		return a.ui.result("%s", res.ImageID)
-	}
-	for _, n := range res.Names {
-		if err := a.ui.result("%s", n); err != nil {
+	switch {
+	case to != "":
+		if err := a.ui.result("%s", to); err != nil {
+			return err
+		}
+		if len(res.Names) > 0 {
+			a.ui.say("named %s", strings.Join(res.Names, " "))
+		}
+	case len(res.Names) == 0:
+		if err := a.ui.result("%s", res.ImageID); err != nil {
+			return err
+		}
+	default:
+		if err := a.ui.result("%s", strings.Join(res.Names, "\n")); err != nil {
 			return err
 		}
 	}

@@ -111,6 +111,9 @@ func (a *app) reportCreated(_ context.Context, output string, made *delta.Create
 	if blobs > 0 {
 		whole, what = blobs, "the image's compressed layers"
 	}
+	if output == "-" {
+		output = "delta"
+	}
 	a.ui.say("%s: %s, %.2f%% of %s (%s)", output, size(made.Size), 100*float64(made.Size)/float64(max(whole, 1)), what, size(whole))
 	return nil
 }
