@@ -30,33 +30,48 @@ func openKlauspost(class kpflate.Class) func(coding, int) (engine, error) {
 		case c.opts != 0:
 			return nil, errSettings
 		case c.framing == pgzip:
-			e := &pgzipEngine{class: class, level: int(c.level), block: int(c.arg), cores: cores}
-			return e, e.open(io.Discard)
+			return &pgzipEngine{class: class, level: int(c.level), block: int(c.arg), cores: cores}, nil
 		}
 		return kpflate.NewWriter(io.Discard, class, int(c.level))
 	}
 }
 
-// pgzipEngine makes an engine of a writer that cannot be reset.
+// pgzipEngine makes an engine of a writer that cannot be reset. An idle one has
+// no writer, because that has goroutines.
 type pgzipEngine struct {
-	*kpflate.PgzipWriter
 	class               kpflate.Class
 	level, block, cores int
-	used                bool // there is something to close
-	err                 error
+	to                  io.Writer
+	w                   *kpflate.PgzipWriter // nil until there is something to do
 }
 
-func (e *pgzipEngine) open(w io.Writer) error {
-	e.used = false
-	e.PgzipWriter, e.err = kpflate.NewPgzipWriter(w, e.class, e.level, e.block, e.cores)
-	return e.err
+func (e *pgzipEngine) open() (err error) {
+	if e.w == nil {
+		e.w, err = kpflate.NewPgzipWriter(e.to, e.class, e.level, e.block, e.cores)
+	}
+	return err
+}
+
+func (e *pgzipEngine) Write(b []byte) (int, error) {
+	if err := e.open(); err != nil {
+		return 0, err
+	}
+	return e.w.Write(b)
+}
+
+func (e *pgzipEngine) Close() error {
+	if err := e.open(); err != nil {
+		return err
+	}
+	return e.w.Close()
 }
 
 func (e *pgzipEngine) Reset(w io.Writer) {
-	if e.PgzipWriter != nil {
-		e.PgzipWriter.Close() // ends its goroutines
+	if e.w != nil {
+		e.w.Close() // ends its goroutines; all else is over or given up
+		e.w = nil
 	}
-	e.open(w)
+	e.to = w
 }
 
 func (e *pgzipEngine) Flush() error { return errors.New("recipe: pgzip flushes by itself") }

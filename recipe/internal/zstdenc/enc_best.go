@@ -75,55 +75,53 @@ func (e *bestFastEncoder) Encode(blk *blockEnc, src []byte) {
 	)
 
 	// Protect against e.cur wraparound.
-	for e.cur >= e.bufferReset-int32(len(e.hist)) {
+	if e.cur >= e.bufferReset-int32(len(e.hist)) {
 		if len(e.hist) == 0 {
 			e.table = [bestShortTableSize]prevEntry{}
 			e.longTable = [bestLongTableSize]prevEntry{}
-			e.cur = e.maxMatchOff
-			break
-		}
-		// Shift down everything in the table that isn't already too far away.
-		minOff := e.cur + int32(len(e.hist)) - e.maxMatchOff
-		for i := range e.table[:] {
-			v := e.table[i].offset
-			v2 := e.table[i].prev
-			if v < minOff {
-				v = 0
-				v2 = 0
-			} else {
-				v = v - e.cur + e.maxMatchOff
-				if v2 < minOff {
+		} else {
+			// Shift down everything in the table that isn't already too far away.
+			minOff := e.cur + int32(len(e.hist)) - e.maxMatchOff
+			for i := range e.table[:] {
+				v := e.table[i].offset
+				v2 := e.table[i].prev
+				if v < minOff {
+					v = 0
 					v2 = 0
 				} else {
-					v2 = v2 - e.cur + e.maxMatchOff
+					v = v - e.cur + e.maxMatchOff
+					if v2 < minOff {
+						v2 = 0
+					} else {
+						v2 = v2 - e.cur + e.maxMatchOff
+					}
+				}
+				e.table[i] = prevEntry{
+					offset: v,
+					prev:   v2,
 				}
 			}
-			e.table[i] = prevEntry{
-				offset: v,
-				prev:   v2,
-			}
-		}
-		for i := range e.longTable[:] {
-			v := e.longTable[i].offset
-			v2 := e.longTable[i].prev
-			if v < minOff {
-				v = 0
-				v2 = 0
-			} else {
-				v = v - e.cur + e.maxMatchOff
-				if v2 < minOff {
+			for i := range e.longTable[:] {
+				v := e.longTable[i].offset
+				v2 := e.longTable[i].prev
+				if v < minOff {
+					v = 0
 					v2 = 0
 				} else {
-					v2 = v2 - e.cur + e.maxMatchOff
+					v = v - e.cur + e.maxMatchOff
+					if v2 < minOff {
+						v2 = 0
+					} else {
+						v2 = v2 - e.cur + e.maxMatchOff
+					}
 				}
-			}
-			e.longTable[i] = prevEntry{
-				offset: v,
-				prev:   v2,
+				e.longTable[i] = prevEntry{
+					offset: v,
+					prev:   v2,
+				}
 			}
 		}
 		e.cur = e.maxMatchOff
-		break
 	}
 
 	// Add block to history

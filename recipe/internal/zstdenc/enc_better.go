@@ -56,45 +56,43 @@ func (e *betterFastEncoder) Encode(blk *blockEnc, src []byte) {
 	)
 
 	// Protect against e.cur wraparound.
-	for e.cur >= e.bufferReset-int32(len(e.hist)) {
+	if e.cur >= e.bufferReset-int32(len(e.hist)) {
 		if len(e.hist) == 0 {
 			e.table = [betterShortTableSize]tableEntry{}
 			e.longTable = [betterLongTableSize]prevEntry{}
-			e.cur = e.maxMatchOff
-			break
-		}
-		// Shift down everything in the table that isn't already too far away.
-		minOff := e.cur + int32(len(e.hist)) - e.maxMatchOff
-		for i := range e.table[:] {
-			v := e.table[i].offset
-			if v < minOff {
-				v = 0
-			} else {
-				v = v - e.cur + e.maxMatchOff
+		} else {
+			// Shift down everything in the table that isn't already too far away.
+			minOff := e.cur + int32(len(e.hist)) - e.maxMatchOff
+			for i := range e.table[:] {
+				v := e.table[i].offset
+				if v < minOff {
+					v = 0
+				} else {
+					v = v - e.cur + e.maxMatchOff
+				}
+				e.table[i].offset = v
 			}
-			e.table[i].offset = v
-		}
-		for i := range e.longTable[:] {
-			v := e.longTable[i].offset
-			v2 := e.longTable[i].prev
-			if v < minOff {
-				v = 0
-				v2 = 0
-			} else {
-				v = v - e.cur + e.maxMatchOff
-				if v2 < minOff {
+			for i := range e.longTable[:] {
+				v := e.longTable[i].offset
+				v2 := e.longTable[i].prev
+				if v < minOff {
+					v = 0
 					v2 = 0
 				} else {
-					v2 = v2 - e.cur + e.maxMatchOff
+					v = v - e.cur + e.maxMatchOff
+					if v2 < minOff {
+						v2 = 0
+					} else {
+						v2 = v2 - e.cur + e.maxMatchOff
+					}
 				}
-			}
-			e.longTable[i] = prevEntry{
-				offset: v,
-				prev:   v2,
+				e.longTable[i] = prevEntry{
+					offset: v,
+					prev:   v2,
+				}
 			}
 		}
 		e.cur = e.maxMatchOff
-		break
 	}
 	// Add block to history
 	s := e.addBlock(src)
@@ -210,7 +208,6 @@ encodeLoop:
 					cv = load6432(src, s)
 					continue
 				}
-				const repOff2 = 1
 
 				// We deviate from the reference encoder and also check offset 2.
 				// Still slower and not much better, so disabled.

@@ -15,8 +15,6 @@ type frameHeader struct {
 	Checksum      bool
 }
 
-const maxHeaderSize = 14
-
 func (f frameHeader) appendTo(dst []byte) []byte {
 	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd)
 	var fhd uint8

@@ -55,7 +55,7 @@ func main() {
 			if level > zstd.SpeedFastest {
 				window = 23
 			}
-			if h := out.Bytes(); h[4]&0x20 == 0 && len(b) > 128<<10 {
+			if h := out.Bytes(); h[4]&0x20 == 0 && (len(b) == 0 || len(b) >= 64<<10) {
 				window = 10 + int(h[5]>>3)
 			}
 			s := sha256.Sum256(out.Bytes())
