@@ -82,8 +82,10 @@ type analyzer struct {
 	at     io.ReaderAt
 	size   int64
 	costly bool // the last block cost much
-	wait   int  // blocks until a look is allowed
+	wait   int  // blocks until a look is allowed, unless the cost has just risen
 	gap    int
+
+	wasCostly bool
 }
 
 func newAnalyzer(p params, plain io.Reader) *analyzer {

@@ -102,7 +102,9 @@ const (
 func (a *analyzer) reconsider(b *tokens.Block) (int, error) {
 	m := a.m
 	now := slices.Index(searches, m.p.search)
-	if a.wait--; a.wait > 0 || !a.costly || len(b.Tokens) < switchTokens/4 {
+	changed := a.costly && !a.wasCostly
+	a.wasCostly = a.costly
+	if a.wait--; a.wait > 0 && !changed || !a.costly || len(b.Tokens) < switchTokens/4 {
 		return now, nil
 	}
 	at := m.base + int64(m.pos)

@@ -25,9 +25,12 @@ const (
 	setSearch   = 54 // and 55
 )
 
-// maxEmpty is the most blocks in a row that may hold no plain bytes. It bounds
-// what a few hostile bytes can make.
-const maxEmpty = 1 << 12
+// A stream may have maxEmpty blocks without plain bytes, and emptyPerBlock more
+// for each block that has some. It bounds what a few hostile bytes can make.
+const (
+	maxEmpty      = 1 << 12
+	emptyPerBlock = 8
+)
 
 var (
 	errMismatch    = errors.New("predeflate: the stream does not inflate to these bytes")
@@ -48,7 +51,7 @@ type model struct {
 	lastKind   int
 	lastCount  int
 	lastStored int
-	empty      int
+	empty      int // blocks without plain bytes, less those allowed for others
 }
 
 func newModel(c *coder, p params) *model {
@@ -209,9 +212,9 @@ func (m *model) begin(b *tokens.Block, search int) (n int, err error) {
 	}
 	m.lastKind = b.Kind
 	if n > 0 {
-		m.empty = 0
+		m.empty -= emptyPerBlock
 	} else if m.empty++; m.empty > maxEmpty {
-		return 0, fmt.Errorf("predeflate: more than %d empty blocks in a row", maxEmpty)
+		return 0, errors.New("predeflate: too many empty blocks")
 	}
 	return n, nil
 }

@@ -154,7 +154,8 @@ func TestLevelChange(t *testing.T) {
 		}
 	}
 	c := roundTrip(t, b.Bytes(), plain, 1<<20)
-	if 50*len(c) > b.Len() {
+	// The change is noticed after a block or two, which are a large part here.
+	if 25*len(c) > b.Len() {
 		t.Errorf("corrections of %d bytes for %d", len(c), b.Len())
 	}
 }
