@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -29,8 +31,26 @@ func (c coding) String() string {
 	case flushEnd:
 		s += ", flushed before the end"
 	}
-	if c.opts != 0 {
-		s += fmt.Sprintf(", settings %#x", c.opts)
+	return s + c.settings()
+}
+
+// settings describes the settings that are not the usual ones.
+func (c coding) settings() string {
+	s := ""
+	part := func(shift, bits int, text string) {
+		if v := c.opts >> shift & (1<<bits - 1); v != 0 {
+			s += strings.Replace(text, "%d", strconv.Itoa(int(v)), 1)
+		}
+	}
+	switch encoders[c.encoder].format {
+	case Zstd:
+		part(zstdWindow, 5, ", window of 2^%d bytes")
+		part(zstdNoChecksum, 1, ", no checksum")
+	case Deflate:
+		part(zlibMemLevel, 4, ", memory level %d")
+		part(zlibWindowBits, 4, ", window of 2^%d bytes")
+		part(zlibStrategy, 3, ", strategy %d")
+		part(zlibIndependent, 1, ", independent pieces")
 	}
 	return s
 }
