@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func apply(t testing.TB, coded, ref []byte) ([]byte, error) {
 	s := &sink{ref: ref, base: d.ReferenceSize()}
 	needed := make([]bool, len(ref))
 	if err := d.Needs(func(e Extent) error {
-		for i := e.Off; i < e.End(); i++ {
+		for i := e.Off; i < min(e.End(), int64(len(ref))); i++ {
 			needed[i] = true
 		}
 		return nil
@@ -186,3 +187,12 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
+// What is found for one gap must not be used for an earlier one.
+func TestDuplicatesWithinPiece(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 13))
+	part := randomBytes(r, 100<<10)
+	known := randomBytes(r, 2*frameSize)
+	target := slices.Concat(part, part, known, part)
+	pieces := []Piece{{Len: int64(len(target)), Same: -1, Candidates: []Extent{{0, int64(len(known))}}}}
+	roundTrip(t, known, target, pieces, Options{Level: Default})
+}

@@ -140,7 +140,7 @@ func (f *finder) gaps(ops []op, data []byte, off int64) ([]op, error) {
 	for _, o := range ops {
 		at += o.Len
 		if o.Lit >= minGap {
-			places = f.lookup(places, data[at:at+o.Lit], off+at)
+			places = f.lookup(places, data[at:at+o.Lit], off)
 		}
 		at += o.Lit
 	}
@@ -169,8 +169,8 @@ func (f *finder) gaps(ops []op, data []byte, off int64) ([]op, error) {
 	return list.ops, nil
 }
 
-// lookup adds the extents where the anchors of data, whose target offset is
-// off, have been seen before.
+// lookup adds the extents where the anchors of data have been seen before: in
+// the reference, or in the target at least a frame before the offset off.
 func (f *finder) lookup(places []Extent, data []byte, off int64) []Extent {
 	const slack = 256
 	for k, ix := range f.indexes {

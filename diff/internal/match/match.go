@@ -1,12 +1,13 @@
 // Package match finds approximate copies: runs of a new text that resemble a
 // run of an old one, byte for byte, without insertions. Start with [Match].
 //
-// The method is that of bsdiff (C. Percival, "Matching with mismatches and
-// assorted applications", 2006), with a table of sampled seeds in place of the
-// suffix array: an alignment, that is a distance between old and new places,
-// is kept until another one explains clearly more of what follows. Copies then
-// grow forward and backward over mismatches, and where two meet, the border
-// goes where it costs least.
+// The question is that of bsdiff (C. Percival, "Matching with mismatches and
+// assorted applications", 2006), the answer another one. A table of seeds
+// proposes alignments, that is distances between old and new places, and says
+// roughly where each may be of use. Then a shortest path through the new text,
+// whose edges cost the bits that coding will take, chooses among them, byte
+// for byte: a match that does not earn its operation is not taken, and borders
+// fall where they cost least.
 package match
 
 // Op is a copy of Len bytes from the old text at Old, of which some may
@@ -21,12 +22,6 @@ type Options struct {
 	Step int
 	// Tries is how many places a seed may propose; 0 means 8.
 	Tries int
-}
-
-// anchor is a place of the new text where an alignment begins to hold.
-type anchor struct {
-	at    int // in the new text
-	delta int // old place minus new place
 }
 
 // Matcher matches new texts against one old text. It is safe for use by
@@ -55,7 +50,7 @@ func (m *Matcher) Match(new []byte) []Op {
 		return nil
 	}
 	s := scanner{old: m.table.text, new: new, table: m.table, opt: m.opt}
-	return s.cover(s.anchors())
+	return s.cover(s.propose())
 }
 
 // Match is [Matcher.Match] for one pair.

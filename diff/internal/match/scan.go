@@ -1,18 +1,38 @@
 package match
 
+import "slices"
+
 const (
-	// switchGain is how many more bytes another alignment must explain than
-	// the running one before it takes over.
-	switchGain = 8
-	// calm is the length of an undisturbed run of the running alignment that
-	// makes it pointless to look for another.
+	// calm is the length of an undisturbed run of a known alignment that makes
+	// it pointless to look for another.
 	calm = 16
+	// crowd is the largest number of alignments that compete at one place.
+	crowd = 16
+	// maxBack bounds how far an alignment is followed backward.
+	maxBack = 2048
+	// patience is how many more bytes may differ than are equal until an
+	// alignment is thought to have ended.
+	patience = 16
+	// bridge is the distance over which an alignment is tried on.
+	bridge = 1024
+	// newGain is how many more bytes than the known alignments a new one has to
+	// explain at first sight.
+	newGain = 4
 )
 
+// interval is a part of the new text where an alignment may be of use.
+type interval struct {
+	from, to int
+	delta    int // old place minus new place
+}
+
+// scanner proposes alignments for one new text.
 type scanner struct {
 	old, new []byte
 	table    *table
 	opt      Options
+	active   []interval // those that reach behind the present place
+	list     []interval
 }
 
 // under returns the old text that the alignment puts against new[at:].
@@ -24,34 +44,112 @@ func (s *scanner) under(at, delta int) []byte {
 	return s.old[o:]
 }
 
-// anchors walks over the new text and notes each change of alignment.
-func (s *scanner) anchors() []anchor {
-	list := []anchor{{0, 0}}
-	delta := 0
+// propose walks over the new text and notes alignments worth a trial, in the
+// order of their beginnings.
+func (s *scanner) propose() []interval {
+	s.add(0, 0, 1)
+	last := 0
 	for i := 0; i+seedLen <= len(s.new); {
-		run := common(s.under(i, delta), s.new[i:])
+		run := 0
+		s.active = slices.DeleteFunc(s.active, func(a interval) bool { return a.to <= i })
+		for _, a := range s.active {
+			if n := common(s.under(i, a.delta), s.new[i:]); n > run {
+				run, last = n, a.delta
+			}
+		}
 		if run >= calm {
 			i += run
 			continue
 		}
-		to, n := s.longest(i, delta)
-		if n < seedLen || to == delta {
-			i++
-			continue
+		if to, n := s.longest(i, last); n >= seedLen && n > run {
+			s.add(i, to, n)
 		}
-		if n <= equalCount(s.under(i, delta), s.new[i:i+n])+switchGain {
-			i++
-			continue
-		}
-		delta = to
-		list = append(list, anchor{i, delta})
-		i += n
+		i++
 	}
-	return list
+	return bridged(s.list)
+}
+
+// add proposes an alignment under which n bytes at a place are equal, unless a
+// known one explains them nearly as well.
+func (s *scanner) add(at, delta, n int) {
+	worst, least := -1, n
+	for k, a := range s.active {
+		equal := equalCount(s.under(at, a.delta), s.new[at:at+n])
+		if a.delta == delta || n < equal+newGain {
+			return
+		}
+		if equal < least {
+			worst, least = k, equal
+		}
+	}
+	if len(s.active) >= crowd {
+		s.active = slices.Delete(s.active, worst, worst+1)
+	}
+	v := interval{from: at - s.backward(at, delta), to: at + s.forward(at, delta), delta: delta}
+	if v.to-v.from < seedLen {
+		return
+	}
+	s.active = append(s.active, v)
+	s.list = append(s.list, v)
+}
+
+// forward returns how far the alignment is of use from a place on: to where
+// most bytes have differed for a while.
+func (s *scanner) forward(at, delta int) int {
+	o := s.under(at, delta)
+	n := min(len(s.new)-at, len(o))
+	score, best, length := 0, 0, 0
+	for i := 0; i < n; {
+		if k := common(o[i:n], s.new[at+i:]); k > 0 {
+			i += k
+			if score += k; score > best {
+				best, length = score, i
+			}
+			continue
+		}
+		i++
+		if score--; score < best-patience {
+			break
+		}
+	}
+	return length
+}
+
+// backward is forward in the other direction.
+func (s *scanner) backward(at, delta int) int {
+	n := min(at, at+delta, maxBack)
+	score, best, length := 0, 0, 0
+	for i := 1; i <= n; i++ {
+		if s.old[at+delta-i] == s.new[at-i] {
+			if score++; score > best {
+				best, length = score, i
+			}
+		} else if score--; score < best-patience {
+			break
+		}
+	}
+	return length
+}
+
+// bridged sorts intervals by their beginnings, and joins those of one
+// alignment that are not far apart.
+func bridged(list []interval) []interval {
+	slices.SortStableFunc(list, func(a, b interval) int { return a.from - b.from })
+	last := make(map[int]int) // alignment to index in out
+	out := list[:0]
+	for _, v := range list {
+		if k, ok := last[v.delta]; ok && v.from <= out[k].to+bridge {
+			out[k].to = max(out[k].to, v.to)
+			continue
+		}
+		last[v.delta] = len(out)
+		out = append(out, v)
+	}
+	return out
 }
 
 // longest returns the alignment with the longest exact match at new[i:] among
-// those that the table proposes, nearest to the running one first.
+// those that the table proposes, nearest to a known one first.
 func (s *scanner) longest(i, delta int) (best, length int) {
 	places := s.table.places(s.new[i:])
 	if len(places) == 0 {
