@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -374,7 +375,7 @@ func (c *creator) write(ctx context.Context, w io.Writer, in Input) (*Created, e
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil },
 	}}, c.blobs...)
 	count := &countingWriter{w: w}
-	if err := format.Write(count, c.config, subject, c.annotations(), blobs); err != nil {
+	if err := format.Write(count, c.config, subject, c.annotations(in), blobs); err != nil {
 		return nil, err
 	}
 	return &Created{Config: c.config, Size: count.n, Inexact: c.inexact}, nil
@@ -399,7 +400,7 @@ func (c *creator) target(img image.Image) (format.Target, error) {
 	return t, nil
 }
 
-func (c *creator) annotations() map[string]string {
+func (c *creator) annotations(in Input) map[string]string {
 	a := make(map[string]string)
 	put := func(key, value string) {
 		if value != "" {
@@ -410,6 +411,12 @@ func (c *creator) annotations() map[string]string {
 		b := c.config.Bases[0]
 		put(format.AnnotationBase, b.ID.String())
 		put(format.AnnotationBaseName, first(b.Names))
+		if len(c.config.Bases) == 1 {
+			put(format.AnnotationBaseChain, identity.ChainID(b.DiffIDs).String())
+			if raw, _ := in.Bases[0].Manifest(); raw != nil {
+				put(format.AnnotationBaseManifest, digest.FromBytes(raw).String())
+			}
+		}
 	}
 	t := c.config.Targets[0]
 	put(format.AnnotationTarget, t.Config.Digest.String())

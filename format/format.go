@@ -39,6 +39,12 @@ const (
 	AnnotationTarget     = "io.docker-delta.target.digest" // image ID of the target
 	AnnotationTargetName = "io.docker-delta.target.name"   // a name of the target
 	AnnotationPlatform   = "io.docker-delta.platform"      // os/arch[/variant]
+
+	// These let a receiver choose among the packages in a registry by their list
+	// alone.
+	AnnotationBaseChain    = "io.docker-delta.base.chain-id" // ChainID of the base's layers
+	AnnotationBaseManifest = "io.docker-delta.base.manifest" // digest of the base's manifest
+	AnnotationSize         = "io.docker-delta.size"          // bytes of the config and the blobs
 )
 
 // Limits on the parts that are read into memory as a whole.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -39,11 +41,17 @@ func Write(w io.Writer, c *Config, subject *ocispec.Descriptor, annotations map[
 		ArtifactType: ArtifactType,
 		Config:       describe(MediaTypeConfig, config),
 		Subject:      subject,
-		Annotations:  annotations,
+		Annotations:  maps.Clone(annotations),
 	}
+	if manifest.Annotations == nil {
+		manifest.Annotations = make(map[string]string)
+	}
+	size := int64(len(config))
 	for _, b := range blobs {
 		manifest.Layers = append(manifest.Layers, ocispec.Descriptor{MediaType: b.MediaType, Digest: b.Digest, Size: b.Size})
+		size += b.Size
 	}
+	manifest.Annotations[AnnotationSize] = strconv.FormatInt(size, 10)
 	manifestRaw, err := json.Marshal(manifest)
 	if err != nil {
 		return err
