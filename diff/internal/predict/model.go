@@ -23,6 +23,7 @@ type Model struct {
 	eh    ehState
 	types typeState
 	jump  jumpState
+	funcs funcIndex
 }
 
 // ref is one reference whose actual value will tell where target went.
@@ -163,6 +164,8 @@ func (m *Model) scan(c *chunk) int {
 		return m.scanFuncs(c)
 	case kindCutab:
 		return m.scanOffsets(c, m.l.one(kindFiletab))
+	case kindFindfunc:
+		return m.scanFindfunc(c)
 	case kindTypelink:
 		return m.scanOffsets(c, m.l.one(kindTypes))
 	case kindTypes:
@@ -228,6 +231,7 @@ func (m *Model) Update(actual []byte) {
 	if len(actual) != len(m.last) {
 		return
 	}
+	m.funcs.see(m.l, m.newOff, actual)
 	for i := range m.refs {
 		r := &m.refs[i]
 		p := int(r.pos)
