@@ -24,10 +24,21 @@ func Find(ctx context.Context, in Input, opt Options) (*Recipe, error) {
 		return nil, err
 	}
 	s := &search{ctx: ctx, in: &in, opt: &opt, spans: spans}
-	if err := s.run(); err != nil {
+	first := s.run()
+	if err = first; in.Format == Gzip && errors.Is(first, ErrNotReproduced) && len(spans) == 1 {
+		// The one member was a guess.
+		if s.spans, err = in.scanMembers(); err != nil {
+			return nil, err
+		}
+		if len(s.spans) == 1 {
+			return nil, first
+		}
+		err = s.run()
+	}
+	if err != nil {
 		return nil, err
 	}
-	return in.recipe(spans), nil
+	return in.recipe(s.spans), nil
 }
 
 // recipe makes the recipe of solved spans.

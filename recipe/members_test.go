@@ -53,6 +53,7 @@ func TestGzipFrames(t *testing.T) {
 		{"one zero behind", append(bytes.Clone(one), 0)},
 		{"garbage behind", append(bytes.Clone(one), "garbage"...)},
 		{"half a magic number behind", append(bytes.Clone(one), 0x1f, 0x8b)},
+		{"empty member in front", append(member(t, nil, 6, gzip.Header{}), one...)},
 		{"empty members", append(append(member(t, nil, 6, gzip.Header{}), one...), member(t, nil, 6, gzip.Header{})...)},
 	} {
 		t.Run(test.name, func(t *testing.T) {

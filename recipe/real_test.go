@@ -36,7 +36,7 @@ func TestPrograms(t *testing.T) {
 			if _, err := exec.LookPath(p.args[0]); err != nil {
 				t.Skip(err)
 			}
-			for _, n := range []int{0, 1, 5000, 700000} {
+			for _, n := range []int{0, 5000, 300000} {
 				cmd := exec.Command(p.args[0], p.args[1:]...)
 				cmd.Stdin = bytes.NewReader(text(n, uint64(n)))
 				packed, err := cmd.Output()
