@@ -48,7 +48,7 @@ func ParseDestination(s string) (Reference, error) {
 // writeHint adds what may help to errors of the file system.
 func writeHint(err error) error {
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, syscall.ENOSPC):
 		return hint(err, "free some space, or write elsewhere")
 	case errors.Is(err, os.ErrPermission):
 		return hint(err, "choose a place that you may write to")

@@ -14,8 +14,12 @@ import (
 
 // formats builds every kind of archive around one image, for the host.
 func formats(t testing.TB) (want *fakeImage, trees map[string]files, exact map[string]bool) {
-	want = fixture{seed: 10, compress: "gzip"}.build(t)
-	other := fixture{seed: 11, compress: "gzip", platform: foreign()}.build(t)
+	return formatsOf(t, 0)
+}
+
+func formatsOf(t testing.TB, size int) (want *fakeImage, trees map[string]files, exact map[string]bool) {
+	want = fixture{seed: 10, size: size, compress: "gzip"}.build(t)
+	other := fixture{seed: 11, size: size, compress: "gzip", platform: foreign()}.build(t)
 	trees, exact = map[string]files{}, map[string]bool{}
 	add := func(name string, isExact bool, f files) { trees[name], exact[name] = f, isExact }
 

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -86,6 +87,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 type fixture struct {
 	seed     uint64
 	layers   int
+	size     int    // of each layer's file; 0 is 20000
 	compress string // "", "gzip", "zstd", "none": without blobs, or with blobs so packed
 	docker   bool   // schema 2 media types
 	platform ocispec.Platform
@@ -107,7 +109,7 @@ func (f fixture) build(t testing.TB) *fakeImage {
 	img := &fakeImage{names: f.names}
 	var diffIDs []digest.Digest
 	for i := range f.layers {
-		files := map[string][]byte{fmt.Sprintf("etc/%d-%d", f.seed, i): randomText(f.seed+uint64(i)*1000, 20000)}
+		files := map[string][]byte{fmt.Sprintf("etc/%d-%d", f.seed, i): randomText(f.seed+uint64(i)*1000, cmp.Or(f.size, 20000))}
 		if i == 0 {
 			for k, v := range f.files {
 				files[k] = v

@@ -3,7 +3,17 @@
 //
 // [Open] gives an [Image] for a reference in Skopeo's grammar or a plain path,
 // which is recognised by content. [Write] stores any Image, also one that does
-// not exist anywhere yet, such as the result of applying a delta.
+// not exist anywhere yet, such as the result of applying a delta; [FormOf] tells
+// beforehand what a destination will ask of it. [OpenAll] gives every platform
+// of an index, and [Connect] a docker daemon to search for images.
+//
+// Nothing that a source claims is believed: what an Image gives out was checked
+// against its digest, or ends in a [*DigestError] in place of io.EOF. Nothing is
+// extracted into the file system (podman's storage does that itself), memory
+// stays bounded whatever the size of an image, and what has to be kept goes
+// through unlinked files in Options.TempDir.
+//
+// A program calls [Init] first in its main.
 package image
 
 import (

@@ -150,7 +150,7 @@ func TestOpenPipe(t *testing.T) {
 // FuzzOpen opens hostile archives and documents; whatever opens must give
 // verified layers or an error.
 func FuzzOpen(f *testing.F) {
-	_, trees, _ := formats(f)
+	_, trees, _ := formatsOf(f, 200)
 	for _, tree := range trees {
 		f.Add(tree.tar(f))
 	}
@@ -175,7 +175,8 @@ func FuzzOpen(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if d, err := digest.FromReader(io.LimitReader(rc, 1<<20)); err == nil && l.Size() <= 1<<20 && l.Size() >= 0 && d != l.DiffID() {
+			b, err := io.ReadAll(io.LimitReader(rc, 1<<20))
+			if d := digest.FromBytes(b); err == nil && len(b) < 1<<20 && d != l.DiffID() {
 				t.Errorf("a layer that was read to its end is %s, its DiffID %s", d, l.DiffID())
 			}
 			rc.Close()

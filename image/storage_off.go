@@ -5,6 +5,8 @@ package image
 import (
 	"context"
 	"errors"
+
+	"github.com/sirupsen/logrus"
 )
 
 var errNoStorage = &Error{
@@ -13,8 +15,12 @@ var errNoStorage = &Error{
 }
 
 // Init has to be called first in main, and main has to return when it gives
-// true. In this build it does nothing.
-func Init() (subprocess bool) { return false }
+// true. In this build, which has no containers-storage, it only keeps the
+// libraries from logging what is no warning.
+func Init() (subprocess bool) {
+	logrus.SetLevel(logrus.WarnLevel)
+	return false
+}
 
 func openStorage(context.Context, Reference, *Options) (*top, error) { return nil, errNoStorage }
 

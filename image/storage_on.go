@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/sirupsen/logrus"
 	"go.podman.io/image/v5/pkg/blobinfocache/none"
 	"go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
@@ -23,9 +24,11 @@ var initialized bool
 
 // Init has to be called first in main, and main has to return when it gives
 // true: containers-storage unpacks layers in a process of its own, which is this
-// program started once more. Without it containers-storage cannot be used.
+// program started once more. Without it containers-storage cannot be used. It
+// also keeps the libraries from logging what is no warning.
 func Init() (subprocess bool) {
 	initialized = true
+	logrus.SetLevel(logrus.WarnLevel)
 	return reexec.Init()
 }
 
