@@ -190,8 +190,8 @@ func (m *remap) inRegion(r *region, va int64) int64 {
 		if ok && exact {
 			return to
 		}
-		if near, seen := m.neighbour(va); seen {
-			return near
+		if b := m.block(va, nearBits); b.from == va>>nearBits {
+			return va + b.delta
 		} else if ok {
 			return to
 		}
