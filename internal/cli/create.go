@@ -18,10 +18,11 @@ import (
 
 func (a *app) create() *cobra.Command {
 	var (
-		images imageFlags
+		images registryFlags
 		level  levelFlag
 		exact  exactFlag
 		output string
+		push   string
 		noBase bool
 		tags   []string
 	)
@@ -35,24 +36,26 @@ compressed. The target's names are recorded, so that apply can tag the result;
 --tag records others.`,
 		Example: `  docker-delta create app:v1 app:v2 -o app.delta
   docker-delta create app-v1.tar docker://registry.example/app:v2 -o app.delta
-  docker-delta create --no-base app:v2 -o app.delta`,
+  docker-delta create --no-base app:v2 -o app.delta
+  docker-delta create docker://registry.example/app:v1 docker://registry.example/app:v2 --push registry.example/app`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case noBase && len(args) != 1:
 				return errors.New("with --no-base, give the TARGET image alone")
 			case !noBase && len(args) != 2:
 				return errors.New("give a BASE and a TARGET image, or --no-base and a TARGET")
-			case output == "":
-				return errors.New("name the file to write with -o FILE (- for the standard output)")
+			case output == "" && push == "":
+				return errors.New("name the file to write with -o FILE (- for the standard output), or a repository with --push")
 			}
 			return nil
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opt, err := a.imageOptions(&images)
+			remote, err := a.registryOptions(&images)
 			if err != nil {
 				return err
 			}
+			opt := remote.Options
 			ctx := cmd.Context()
 			var in delta.Input
 			for i, ref := range args {
@@ -75,9 +78,15 @@ compressed. The target's names are recorded, so that apply can tag the result;
 				}
 				names = append(names, name)
 			}
+			create := func(w io.Writer) (*delta.Created, error) {
+				return delta.Create(ctx, w, in, delta.CreateOptions{Resources: a.resources(), Level: level.level, Exact: exact.exact, Names: names})
+			}
+			if push != "" {
+				return a.createAndPush(ctx, output, push, remote, create)
+			}
 			var made *delta.Created
 			err = a.writeFile(output, func(w io.Writer) error {
-				made, err = delta.Create(ctx, w, in, delta.CreateOptions{Resources: a.resources(), Level: level.level, Exact: exact.exact, Names: names})
+				made, err = create(w)
 				return err
 			})
 			if err != nil {
@@ -89,6 +98,7 @@ compressed. The target's names are recorded, so that apply can tag the result;
 	images.register(c)
 	level.register(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	c.Flags().StringVar(&push, "push", "", "repository[:tag] in a registry to store the delta in, see push")
 	c.Flags().BoolVar(&noBase, "no-base", false, "make a package that needs no base")
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name to record for the target (may be repeated; default: the names it has)")
 	c.Flags().Var(&exact, "exact", "rebuild compressed layers bit for bit: auto, require or off")

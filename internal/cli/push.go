@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.podman.io/image/v5/docker/reference"
+
+	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/registry"
+)
+
+// registryFlags are imageFlags and what concerns registries alone.
+type registryFlags struct {
+	imageFlags
+	retries int
+}
+
+func (f *registryFlags) register(c *cobra.Command) {
+	f.imageFlags.register(c)
+	c.Flags().IntVar(&f.retries, "retry-times", 3, "how often a failed request to a registry is tried again")
+}
+
+func (a *app) registryOptions(f *registryFlags) (registry.Options, error) {
+	opt, err := a.imageOptions(&f.imageFlags)
+	if err == nil && f.retries < 0 {
+		err = usageError{fmt.Errorf("--retry-times %d: give a number of times", f.retries)}
+	}
+	return registry.Options{Options: opt, Retries: f.retries}, err
+}
+
+func (a *app) push() *cobra.Command {
+	var flags registryFlags
+	c := &cobra.Command{
+		Use:   "push DELTA REPOSITORY[:TAG]",
+		Short: "Store a delta in a registry, where it is found by its image",
+		Long: `Store a delta in a registry as an OCI artifact that refers to the target image.
+In the target's own repository, list and pull find it without a tag.
+
+The manifest is stored as the package has it, so its digest and signatures hold.
+What the repository has already is not sent again.`,
+		Example: `  docker-delta push app.delta registry.example/app
+  docker-delta push app.delta registry.example/app:v1-v2`,
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opt, err := a.registryOptions(&flags)
+			if err != nil {
+				return err
+			}
+			d, err := a.openDelta(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			return a.pushDelta(cmd.Context(), d, args[1], opt)
+		},
+	}
+	flags.register(c)
+	return c
+}
+
+// pushDelta stores an open delta and says where.
+func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, opt registry.Options) error {
+	named, err := registry.ParseName(to)
+	if err != nil {
+		return usageError{err}
+	}
+	if _, ok := named.(reference.Digested); ok {
+		return usageError{fmt.Errorf("%s: a delta gets its own digest; give a repository, and a tag if you like", to)}
+	}
+	tag := ""
+	if tagged, ok := named.(reference.Tagged); ok {
+		tag = tagged.Tag()
+	}
+	if tag != "" {
+		for _, t := range d.Config().Targets {
+			for _, n := range t.Names {
+				if n == named.String() {
+					return usageError{fmt.Errorf("%s is the name of the target itself; give another tag, or none", to)}
+				}
+			}
+		}
+	}
+	repo, err := registry.Open(ctx, to, opt)
+	if err != nil {
+		return err
+	}
+	a.ui.progress(delta.Progress{Stage: "push"})
+	done, err := repo.Push(ctx, d.Package(), tag)
+	if err != nil {
+		return err
+	}
+	a.ui.say("%d blobs sent (%s), %d were there", done.Sent, size(done.Bytes), done.Skipped)
+	if d.Package().Manifest.Subject == nil {
+		a.ui.warn("the target had no manifest when the delta was made, so no image leads to this delta; pull will not find it")
+	}
+	return a.ui.result("%s@%s", repo.Name(), done.Manifest.Digest)
+}
+
+// createAndPush makes a delta in the file output, or in a temporary one if that
+// is empty, and pushes it.
+func (a *app) createAndPush(ctx context.Context, output, to string, opt registry.Options, create func(io.Writer) (*delta.Created, error)) error {
+	if output == "-" {
+		return usageError{errors.New("give -o a file, or leave it out: with --push the standard output says where the delta is")}
+	}
+	if _, err := registry.ParseName(to); err != nil {
+		return usageError{err}
+	}
+	path := output
+	if path == "" {
+		f, err := os.CreateTemp(a.flags.tempDir, "docker-delta-*.delta")
+		if err != nil {
+			return err
+		}
+		f.Close()
+		path = f.Name()
+		defer os.Remove(path)
+	}
+	var made *delta.Created
+	err := a.writeFile(path, func(w io.Writer) (err error) {
+		made, err = create(w)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	shown := output
+	if shown == "" {
+		shown = "-"
+	}
+	if err := a.reportCreated(ctx, shown, made); err != nil {
+		return err
+	}
+	d, err := delta.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return a.pushDelta(ctx, d, to, opt)
+}
+
+// printable takes control characters out of what a registry says.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,162 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/format"
+)
+
+// Pushed tells what Push did.
+type Pushed struct {
+	// Manifest describes the package's manifest in the registry.
+	Manifest ocispec.Descriptor
+	// Sent and Bytes count the blobs that were sent; Skipped those that the
+	// repository had.
+	Sent, Skipped int
+	Bytes         int64
+}
+
+// listTries is how often the list of a registry without the referrers API is
+// written again, because another writer replaced it meanwhile.
+const listTries = 5
+
+// Push stores a package: its blobs as they are, those that the repository has
+// already not again, then its manifest, byte for byte, under tag if that is not
+// empty. With a subject, it can be found from the image that it rebuilds.
+func (r *Repository) Push(ctx context.Context, pkg *format.Package, tag string) (*Pushed, error) {
+	raw, err := pkg.RawManifest()
+	if err != nil {
+		return nil, err
+	}
+	config, err := pkg.RawConfig()
+	if err != nil {
+		return nil, err
+	}
+	done := &Pushed{Manifest: pkg.Descriptor}
+	done.Manifest.Annotations = nil
+	open := func() (io.Reader, error) { return bytes.NewReader(config), nil }
+	if err := r.pushBlob(ctx, pkg.Manifest.Config, open, done); err != nil {
+		return nil, err
+	}
+	seen := map[digest.Digest]bool{}
+	for _, desc := range pkg.Manifest.Layers {
+		if seen[desc.Digest] {
+			continue
+		}
+		seen[desc.Digest] = true
+		open := func() (io.Reader, error) {
+			s, err := pkg.Blob(desc.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return io.NewSectionReader(s, 0, s.Size()), nil
+		}
+		if err := r.pushBlob(ctx, desc, open, done); err != nil {
+			return nil, err
+		}
+	}
+	return done, r.pushManifest(ctx, done.Manifest, raw, pkg.Manifest.Subject, tag)
+}
+
+func (r *Repository) pushBlob(ctx context.Context, desc ocispec.Descriptor, open func() (io.Reader, error), done *Pushed) error {
+	blobs := r.remote.Blobs()
+	there, err := blobs.Exists(ctx, desc)
+	if err != nil {
+		return r.explain("blob "+desc.Digest.String(), err)
+	}
+	if there {
+		done.Skipped++
+		return nil
+	}
+	err = r.again(ctx, func() error {
+		content, err := open()
+		if err != nil {
+			return err
+		}
+		return blobs.Push(ctx, desc, content)
+	})
+	if err != nil {
+		return r.explain("sending blob "+desc.Digest.String(), err)
+	}
+	done.Sent++
+	done.Bytes += desc.Size
+	return nil
+}
+
+// again repeats what the transport cannot: a body that is read once.
+func (r *Repository) again(ctx context.Context, do func() error) error {
+	wait := r.wait
+	for try := 0; ; try++ {
+		err := do()
+		if err == nil || try >= r.retries || ctx.Err() != nil || !worthRetrying(err) {
+			return err
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait = min(2*wait, 10*time.Second)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// pushManifest stores the manifest. Where the registry keeps no list of
+// referrers, the list is an index under a tag that every writer replaces; who
+// loses such a race writes again.
+func (r *Repository) pushManifest(ctx context.Context, desc ocispec.Descriptor, raw []byte, subject *ocispec.Descriptor, tag string) error {
+	if subject != nil {
+		// Finds out which of the two ways the registry goes.
+		if _, err := r.list(ctx, subject.Digest); err != nil {
+			return err
+		}
+	}
+	reference := tag
+	if reference == "" {
+		reference = desc.Digest.String()
+	}
+	for try := 0; ; try++ {
+		err := r.again(ctx, func() error {
+			return r.remote.Manifests().PushReference(ctx, desc, bytes.NewReader(raw), reference)
+		})
+		if err != nil {
+			return r.explain("sending its manifest", err)
+		}
+		if subject == nil {
+			return nil
+		}
+		listed, err := r.list(ctx, subject.Digest)
+		if err != nil {
+			return err
+		}
+		for _, d := range listed {
+			if d.Digest == desc.Digest {
+				return nil
+			}
+		}
+		if try == listTries {
+			return fmt.Errorf("%s: the package %s is stored, but the registry does not list it with its image: %w", r.Name(), desc.Digest, errNotListed)
+		}
+		if err := sleep(ctx, r.wait); err != nil {
+			return err
+		}
+	}
+}
+
+var errNotListed = errors.New("others may be writing the same list")

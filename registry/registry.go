@@ -1,0 +1,165 @@
+// Package registry keeps deltas in container registries, as OCI artifacts that
+// refer to the images they rebuild.
+//
+// [Open] gives a [Repository]; [Repository.Push] stores a package there, with its
+// manifest byte for byte, so that its digest and what refers to it hold;
+// [Repository.Deltas] lists the packages that rebuild an image, and
+// [Repository.Fetch] brings one back. Packages are found through the referrers
+// API of the OCI distribution spec (v1.1), or through the referrers tag schema
+// (sha256-…) where a registry has no such API.
+//
+// Credentials, certificates and registries.conf are found as for images, so as
+// Skopeo finds them.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/docker/reference"
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/docker-delta/docker-delta/image"
+)
+
+// Options say how a registry is reached.
+type Options struct {
+	image.Options
+	// Retries is how often a request that failed for a passing reason (the
+	// connection, or a server that is overloaded) is tried again; 0 is never.
+	Retries int
+	// Traffic, if set, counts what is sent and received.
+	Traffic *Traffic
+}
+
+// Repository is a repository in a registry.
+type Repository struct {
+	named   reference.Named // as it was asked for
+	remote  *remote.Repository
+	retries int
+	wait    time.Duration // before the first retry
+	opt     Options
+}
+
+const (
+	maxPages = 64   // of lists of tags or packages
+	maxList  = 4096 // packages of one image
+)
+
+// ParseName reads the name of an image or a repository in a registry, with or
+// without "docker://" before it. Short names are docker's: "app" is
+// docker.io/library/app.
+func ParseName(s string) (reference.Named, error) {
+	name := strings.TrimPrefix(s, string(image.Registry)+"://")
+	n, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return nil, &image.Error{Ref: s, Err: err, Hint: "expected registry.example/name[:tag]"}
+	}
+	return n, nil
+}
+
+// Open prepares access to the repository of a name, see [ParseName]; its tag or
+// digest is not looked at. Nothing is asked of the registry yet, unless it has to
+// be found out whether it speaks HTTPS.
+func Open(ctx context.Context, name string, opt Options) (*Repository, error) {
+	named, err := ParseName(name)
+	if err != nil {
+		return nil, err
+	}
+	at, insecure, err := location(named, &opt)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repository{named: reference.TrimNamed(named), retries: max(opt.Retries, 0), wait: 200 * time.Millisecond, opt: opt}
+	if r.remote, err = remote.NewRepository(reference.TrimNamed(at).String()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	r.remote.SkipReferrersGC = true // many registries forbid to delete
+	r.remote.TagListMaxPages, r.remote.ReferrerListMaxPages = maxPages, maxPages
+	host := r.remote.Reference.Host()
+	transport, err := r.transport(host, insecure)
+	if err != nil {
+		return nil, err
+	}
+	r.remote.PlainHTTP = opt.PlainHTTP || insecure && !speaksTLS(ctx, transport, host)
+	r.remote.Client, err = r.client(at, transport)
+	return r, err
+}
+
+// Name is the repository's, without a tag: "registry.example/app".
+func (r *Repository) Name() string { return r.named.Name() }
+
+// speaksTLS asks a registry that need not.
+func speaksTLS(ctx context.Context, t http.RoundTripper, host string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+host+"/v2/", nil)
+	if err != nil {
+		return true
+	}
+	resp, err := t.RoundTrip(q)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return true
+}
+
+// Resolve gives the descriptor of the manifest or index of a tag or digest.
+func (r *Repository) Resolve(ctx context.Context, tagOrDigest string) (ocispec.Descriptor, error) {
+	d, err := r.remote.Resolve(ctx, tagOrDigest)
+	return d, r.explain(tagOrDigest, err)
+}
+
+// Tags lists the repository's tags, without those that stand for lists of
+// referrers.
+func (r *Repository) Tags(ctx context.Context) ([]string, error) {
+	var all []string
+	err := r.remote.Tags(ctx, "", func(tags []string) error {
+		for _, t := range tags {
+			if !isReferrersTag(t) {
+				all = append(all, t)
+			}
+		}
+		return nil
+	})
+	slices.Sort(all)
+	return slices.Compact(all), r.explain("its tags", err)
+}
+
+// isReferrersTag recognises "sha256-" and 64 hexadecimal digits, also with a
+// suffix, as cosign writes it.
+func isReferrersTag(t string) bool {
+	algorithm, rest, ok := strings.Cut(t, "-")
+	hex, _, _ := strings.Cut(rest, ".")
+	return ok && digest.Digest(algorithm+":"+hex).Validate() == nil
+}
+
+// explain adds what was asked, and what may help.
+func (r *Repository) explain(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &image.Error{Err: fmt.Errorf("%s: %s: %w", r.Name(), what, err)}
+	var answer *errcode.ErrorResponse
+	switch {
+	case errors.Is(err, errdef.ErrNotFound):
+		e.Err = fmt.Errorf("%s has no %s (%w)", r.Name(), what, image.ErrNotFound)
+	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
+		e.Err = fmt.Errorf("%w (%w)", e.Err, image.ErrNotFound)
+	case errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
+		e.Hint = "log in with docker login or skopeo login, or give --authfile"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.Hint = "the registry speaks plain HTTP: give --plain-http if it may"
+	}
+	return e
+}

@@ -1,0 +1,107 @@
+package update
+
+import (
+	"context"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-delta/docker-delta/registry"
+)
+
+// Bounds of the search for a chain of deltas.
+const (
+	maxLookups = 32 // images whose deltas are listed
+	maxSteps   = 12 // deltas in a chain
+)
+
+// node is an image on the way back from the target.
+type node struct {
+	// id and chain identify the image; manifests are where its deltas are listed.
+	id, chain digest.Digest
+	manifests []digest.Digest
+	// steps lead from this image to the target, and cost so many bytes.
+	steps []registry.Entry
+	cost  int64
+}
+
+// cheapest looks for the chain of deltas that costs least, from an image at hand
+// or from none, and less than a full pull: Dijkstra's search, backwards from the
+// target, so that nothing is asked that cannot win. steps is nil if there is none;
+// base is nil for a delta that needs none.
+func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held, cost int64, err error) {
+	name := p.opt.Deltas
+	if name == "" {
+		name = p.Name
+	}
+	repo, err := registry.Open(ctx, name, p.opt.Registry)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	open := []node{{id: p.ID, manifests: p.target.subjects()}}
+	settled := map[digest.Digest]bool{}
+	for lookups := 0; len(open) > 0; {
+		n := takeCheapest(&open)
+		if n.cost >= p.FullCost {
+			return nil, nil, 0, nil
+		}
+		if len(n.steps) > 0 {
+			if n.id == "" {
+				return n.steps, nil, n.cost, nil // stands alone
+			}
+			for _, h := range p.host.images {
+				if h.is(n.id, n.chain) {
+					return n.steps, h, n.cost, nil
+				}
+			}
+		}
+		if settled[n.id] || len(n.steps) == maxSteps {
+			continue
+		}
+		settled[n.id] = true
+		for _, m := range n.manifests {
+			if lookups++; lookups > maxLookups {
+				return nil, nil, 0, nil
+			}
+			entries, err := repo.Deltas(ctx, m)
+			if err != nil {
+				return nil, nil, 0, err
+			}
+			for _, e := range entries {
+				if next, ok := n.before(e, p.Platform); ok {
+					open = append(open, next)
+				}
+			}
+		}
+	}
+	return nil, nil, 0, nil
+}
+
+// before is the image that a delta to n starts from.
+func (n *node) before(e registry.Entry, platform string) (node, bool) {
+	if e.Bases > 1 || e.Platform != "" && e.Platform != platform {
+		return node{}, false
+	}
+	if e.Platform != "" && e.TargetID != n.id { // one of several targets is checked when it is rebuilt
+		return node{}, false
+	}
+	next := node{id: e.BaseID, chain: e.BaseChain, cost: n.cost + e.Size}
+	if e.BaseManifest != "" {
+		next.manifests = []digest.Digest{e.BaseManifest}
+	}
+	next.steps = append([]registry.Entry{e}, n.steps...)
+	return next, true
+}
+
+func takeCheapest(open *[]node) node {
+	best := 0
+	for i, n := range *open {
+		b := (*open)[best]
+		if n.cost < b.cost || n.cost == b.cost && len(n.steps) < len(b.steps) {
+			best = i
+		}
+	}
+	n := (*open)[best]
+	*open = slices.Delete(*open, best, best+1)
+	return n
+}

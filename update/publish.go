@@ -1,0 +1,348 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	"go.podman.io/image/v5/docker/reference"
+
+	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/registry"
+)
+
+// PublishOptions say what Publish makes.
+type PublishOptions struct {
+	Registry registry.Options
+	Create   delta.CreateOptions
+	// From are the tags of earlier versions; Last adds so many tags before that
+	// of the image, see [Earlier].
+	From []string
+	Last int
+	// AllPlatforms makes deltas for every platform of the image, otherwise for
+	// the wanted one.
+	AllPlatforms bool
+	// MaxShare is how large a delta may be, as a share of what a host with the
+	// base would otherwise fetch; 0 means DefaultMaxShare. Larger ones are not
+	// pushed.
+	MaxShare float64
+	// DryRun makes the deltas and pushes none.
+	DryRun bool
+	// Done, if set, is told of each delta as it is finished.
+	Done func(Published)
+}
+
+// DefaultMaxShare is the share of a full pull from which a delta does not pay.
+const DefaultMaxShare = 0.8
+
+// Outcome is what became of a delta.
+type Outcome string
+
+// The outcomes.
+const (
+	WasPushed Outcome = "pushed"
+	Would     Outcome = "would be pushed"
+	Exists    Outcome = "exists"
+	SameImage Outcome = "same image"
+	NoSaving  Outcome = "does not pay"
+	NoBase    Outcome = "no such platform"
+)
+
+// Published tells of one delta.
+type Published struct {
+	From     string        `json:"from"`
+	Platform string        `json:"platform"`
+	Outcome  Outcome       `json:"outcome"`
+	Manifest digest.Digest `json:"manifest,omitempty"`
+	// Size is that of the delta, Pull what a plain pull fetches on a host with the
+	// base, in bytes. Size is 0 for a delta that was not made.
+	Size int64 `json:"size"`
+	Pull int64 `json:"pull"`
+}
+
+// Publish makes deltas from earlier versions of an image in a registry, and
+// pushes those that are worth it beside the image. Versions whose delta is there
+// already are passed over, so it may be repeated.
+func Publish(ctx context.Context, name string, opt PublishOptions) ([]Published, error) {
+	p := &publisher{opt: opt}
+	var err error
+	if p.named, err = registry.ParseName(name); err != nil {
+		return nil, err
+	}
+	p.named = reference.TagNameOnly(p.named)
+	if p.repo, err = registry.Open(ctx, name, opt.Registry); err != nil {
+		return nil, err
+	}
+	from, err := p.versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.dir, err = os.MkdirTemp(opt.Create.TempDir, "docker-delta-publish-"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(p.dir)
+	targets, err := p.targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range targets {
+		err := p.platform(ctx, t, from, filepath.Join(p.dir, fmt.Sprint(i)))
+		t.Close()
+		if err != nil {
+			for _, rest := range targets[i+1:] {
+				rest.Close()
+			}
+			return p.done, err
+		}
+	}
+	return p.done, nil
+}
+
+type publisher struct {
+	opt   PublishOptions
+	named reference.Named
+	repo  *registry.Repository
+	dir   string
+	done  []Published
+}
+
+func (p *publisher) versions(ctx context.Context) ([]string, error) {
+	from := slices.Clone(p.opt.From)
+	if p.opt.Last > 0 {
+		tagged, ok := p.named.(reference.Tagged)
+		if !ok {
+			return nil, errors.New("which versions come before a digest is not known; name the image by a tag, or the versions with --from")
+		}
+		tags, err := p.repo.Tags(ctx)
+		if err != nil {
+			return nil, err
+		}
+		last, err := Earlier(tagged.Tag(), tags, p.opt.Last)
+		if err != nil {
+			return nil, err
+		}
+		from = append(from, last...)
+	}
+	var unique []string
+	for _, t := range from {
+		if !slices.Contains(unique, t) {
+			unique = append(unique, t)
+		}
+	}
+	return unique, nil
+}
+
+// targets opens the image once for each platform.
+func (p *publisher) targets(ctx context.Context) ([]*target, error) {
+	opt := p.opt.Registry
+	if !p.opt.AllPlatforms {
+		t, err := openTarget(ctx, p.named.String(), opt)
+		if err != nil {
+			return nil, err
+		}
+		return []*target{t}, nil
+	}
+	set, err := image.OpenAll(ctx, string(image.Registry)+"://"+p.named.String(), opt.Options)
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	var out []*target
+	for _, img := range set.Images {
+		raw, _ := img.Manifest()
+		byDigest, err := reference.WithDigest(reference.TrimNamed(p.named), digest.FromBytes(raw))
+		if err != nil {
+			return out, err
+		}
+		platform := img.Platform()
+		opt.Platform = &platform
+		t, err := openTarget(ctx, byDigest.String(), opt)
+		if err != nil {
+			for _, t := range out {
+				t.Close()
+			}
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// platform makes the deltas to one target.
+func (p *publisher) platform(ctx context.Context, t *target, from []string, dir string) error {
+	existing, err := p.repo.Deltas(ctx, t.manifest.Digest)
+	if err != nil {
+		return err
+	}
+	local := &localCopy{t: t, dir: dir, opt: p.opt.Registry.Options, names: []string{p.named.String()}}
+	defer local.close()
+	for _, tag := range from {
+		done, err := p.from(ctx, tag, local, existing)
+		if err != nil {
+			return fmt.Errorf("the delta from %s to %s: %w", tag, reference.FamiliarString(p.named), err)
+		}
+		p.done = append(p.done, *done)
+		if p.opt.Done != nil {
+			p.opt.Done(*done)
+		}
+	}
+	return nil
+}
+
+// from makes the delta from one earlier version.
+func (p *publisher) from(ctx context.Context, tag string, local *localCopy, existing []registry.Entry) (*Published, error) {
+	t := local.t
+	done := &Published{From: tag, Platform: image.FormatPlatform(t.Platform())}
+	named, err := p.earlier(tag)
+	if err != nil {
+		return nil, err
+	}
+	opt := p.opt.Registry
+	platform := t.Platform()
+	opt.Platform = &platform
+	base, err := openTarget(ctx, named.String(), opt)
+	var missing *image.PlatformError
+	if errors.As(err, &missing) {
+		done.Outcome = NoBase
+		return done, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	done.Pull = pullCost(t, base)
+	switch {
+	case base.id == t.id:
+		done.Outcome = SameImage
+		return done, nil
+	case done.Pull == 0:
+		done.Outcome = NoSaving
+		return done, nil
+	}
+	var diffIDs []digest.Digest
+	for _, l := range base.Source.Layers() {
+		diffIDs = append(diffIDs, l.DiffID())
+	}
+	chain := identity.ChainID(diffIDs)
+	for _, e := range existing {
+		if e.BaseID == base.id && e.BaseChain == chain {
+			done.Outcome, done.Manifest, done.Size = Exists, e.Manifest.Digest, e.Size
+			return done, nil
+		}
+	}
+	return done, p.make(ctx, named, base, local, done)
+}
+
+// make creates a delta in a temporary file and pushes it if it is small enough.
+func (p *publisher) make(ctx context.Context, named reference.Named, base *target, local *localCopy, done *Published) error {
+	img, err := local.open(ctx)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(p.dir, "delta-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	made, err := delta.Create(ctx, f, delta.Input{
+		Bases: []image.Image{&renamed{base, []string{named.String()}}}, Targets: []image.Image{img},
+	}, p.opt.Create)
+	if err != nil {
+		return err
+	}
+	done.Size = made.Size
+	share := p.opt.MaxShare
+	if share == 0 {
+		share = DefaultMaxShare
+	}
+	if float64(made.Size) > share*float64(done.Pull) {
+		done.Outcome = NoSaving
+		return nil
+	}
+	if p.opt.DryRun {
+		done.Outcome = Would
+		return nil
+	}
+	d, err := delta.Open(ctx, f.Name())
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	pushed, err := p.repo.Push(ctx, d.Package(), "")
+	if err != nil {
+		return err
+	}
+	done.Outcome, done.Manifest = WasPushed, pushed.Manifest.Digest
+	return nil
+}
+
+// earlier is the name of an earlier version: a tag or a digest in the same
+// repository.
+func (p *publisher) earlier(tag string) (reference.Named, error) {
+	repo := reference.TrimNamed(p.named)
+	if d := digest.Digest(tag); d.Validate() == nil {
+		return reference.WithDigest(repo, d)
+	}
+	return reference.WithTag(repo, tag)
+}
+
+// pullCost is what a plain pull fetches on a host that has the base.
+func pullCost(t, base *target) (n int64) {
+	have := map[digest.Digest]bool{}
+	for _, l := range base.Source.Layers() {
+		have[l.DiffID()] = true
+	}
+	for i, l := range t.Source.Layers() {
+		if !have[l.DiffID()] {
+			n += t.blobs[i].Size
+		}
+	}
+	return n
+}
+
+// localCopy keeps the target on disk, since every delta to it reads it twice.
+type localCopy struct {
+	t     *target
+	dir   string
+	opt   image.Options
+	names []string
+	src   image.Source
+}
+
+func (l *localCopy) open(ctx context.Context) (image.Image, error) {
+	if l.src == nil {
+		ref := string(image.OCILayout) + ":" + l.dir
+		if _, err := image.Write(ctx, ref, l.t, image.WriteOptions{Options: l.opt}); err != nil {
+			return nil, err
+		}
+		platform := l.t.Platform()
+		l.opt.Platform = &platform
+		src, err := image.Open(ctx, ref, l.opt)
+		if err != nil {
+			return nil, err
+		}
+		l.src = src
+	}
+	return &renamed{l.src, l.names}, nil
+}
+
+func (l *localCopy) close() {
+	if l.src != nil {
+		l.src.Close()
+	}
+}
+
+// renamed is an image under other names.
+type renamed struct {
+	image.Image
+	names []string
+}
+
+func (r *renamed) Names() []string { return r.names }
