@@ -12,7 +12,7 @@ type funcIndex struct {
 }
 
 const (
-	maxFunctab = 1 << 25
+	maxFunctab = 1 << 24
 	subbuckets = findBucket / findSubbucket
 	bucketSize = 4 + subbuckets
 )
@@ -25,10 +25,10 @@ func (l *layout) foretold() (functab, find *region, ok bool) {
 	return functab, find, ok
 }
 
-// see keeps the actual bytes of functab.
+// see keeps the actual bytes of functab, until the first look-up.
 func (x *funcIndex) see(l *layout, off int64, b []byte) {
 	functab, _, ok := l.foretold()
-	if !ok {
+	if !ok || x.entries != nil {
 		return
 	}
 	d := off - functab.new.off
@@ -42,7 +42,6 @@ func (x *funcIndex) see(l *layout, off int64, b []byte) {
 		b, d = b[-d:], 0
 	}
 	copy(x.tab[d:], b)
-	x.entries = nil
 }
 
 // index lists the functions that were seen.

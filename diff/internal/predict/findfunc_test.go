@@ -39,8 +39,8 @@ func TestFindfunc(t *testing.T) {
 	functab = binary.LittleEndian.AppendUint32(functab, uint32(size))
 	want := findfunctab(entries, size)
 	l := &layout{regions: []region{
-		{kindFunctab, span{0, 3000, 0x1000}, span{0, int64(len(functab)), 0x1000}},
-		{kindFindfunc, span{3000, int64(len(want)), 0x9000}, span{5000, int64(len(want)), 0x9000}},
+		{kindFunctab, span{0, int64(len(functab)), 0x1000}, span{0, int64(len(functab)), 0x1000}},
+		{kindFindfunc, span{5000, int64(len(want)), 0x9000}, span{5000, int64(len(want)), 0x9000}},
 	}}
 	m, err := New(l.marshal(), nil)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestFindfunc(t *testing.T) {
 		return out
 	}
 	drive(make([]byte, len(functab)), functab, 0, 0)
-	got := drive(make([]byte, len(want)), want, 3000, 5000)
+	got := drive(make([]byte, len(want)), want, 5000, 5000)
 	for i := range want {
 		if got[i] != want[i] {
 			t.Fatalf("byte %d: got %d, want %d", i, got[i], want[i])

@@ -67,7 +67,7 @@ type chunk struct {
 // Predict fills dst with what the new file probably has at newOff, where a
 // copy puts the old bytes from oldOff on. The first len(dst) bytes of old are
 // those of the chunk; up to [Lookahead] more may follow if the copy goes on,
-// and must follow on both sides alike.
+// and must follow on both sides alike. The model keeps dst until Update.
 func (m *Model) Predict(dst, old []byte, oldOff, newOff int64) {
 	n := copy(dst, old)
 	m.refs, m.last, m.newOff = m.refs[:0], dst, newOff

@@ -8,7 +8,7 @@ import (
 
 // Limits of params. No real file comes near them.
 const (
-	maxRegions = 4096
+	maxRegions = 256
 	maxOffset  = 1 << 46
 )
 
