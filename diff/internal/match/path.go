@@ -8,15 +8,12 @@ import (
 // Costs in sixteenths of a bit, as measured on what the coders make of real
 // deltas. They are averages: nothing depends on their being right.
 const (
-	costEqual   = 2       // a copied byte that is equal
-	costDiffer  = 8 * 16  // a copied byte that differs
-	costLiteral = 5 * 16  // a literal byte
-	costJump    = 12 * 16 // an operation, without the distance of its jump
-	costEnd     = 6 * 16  // a literal behind a copy
+	costEqual   = 2        // a copied byte that is equal
+	costDiffer  = 6 * 16   // a copied byte that differs
+	costLiteral = 3*16 + 8 // a literal byte
+	costJump    = 20 * 16  // an operation, without the distance of its jump
+	costEnd     = 6 * 16   // a literal behind a copy
 )
-
-// costFar is the cost of an operation with a far jump.
-const costFar = 36 * 16
 
 // state is an alignment, or the literal, that competes for the cheapest way to
 // code the new text up to a place.

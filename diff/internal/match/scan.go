@@ -1,6 +1,10 @@
 package match
 
-import "slices"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 const (
 	// calm is the length of an undisturbed run of a known alignment that makes
@@ -63,10 +67,33 @@ func (s *scanner) propose() []interval {
 		}
 		if to, n := s.longest(i, last); n >= seedLen && n > run {
 			s.add(i, to, n)
+		} else if run == 0 {
+			s.shift(i, last)
 		}
 		i++
 	}
 	return bridged(s.list)
+}
+
+// shift proposes small shifts of an alignment under which the bytes at a place
+// are equal, though too few for a seed: code and tables that grew by little.
+func (s *scanner) shift(i, delta int) {
+	const reach, enough = 64, 6
+	lo, hi := i+delta-reach, i+delta+reach
+	if lo < 0 || hi+8 > len(s.old) {
+		return
+	}
+	want := binary.LittleEndian.Uint64(s.new[i:])
+	best, length := 0, enough-1
+	for o := lo; o <= hi; o++ {
+		x := binary.LittleEndian.Uint64(s.old[o:]) ^ want
+		if n := bits.TrailingZeros64(x) >> 3; n > length {
+			best, length = o-i, n
+		}
+	}
+	if length >= enough {
+		s.add(i, best, length)
+	}
 }
 
 // add proposes an alignment under which n bytes at a place are equal, unless a
