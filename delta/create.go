@@ -320,13 +320,18 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 	if _, err := out.Write(program); err != nil {
 		return err
 	}
-	pieces := plan(inv, p.stream).pieces
-	stats, err := diff.Encode(ctx, out, layer.Plain(p.stream), pieces, space, space.Size(), ix, opt)
+	planned := plan(inv, p.stream)
+	stats, err := diff.Encode(ctx, out, layer.Plain(p.stream), planned.pieces, space, space.Size(), ix, opt)
 	if err != nil {
 		return err
 	}
 	c.opt.debugf("%d plain bytes coded in %d: %d for the rewrap program, %d for %d operations, %d for differences, %d for literals",
 		stats.Target, f.Size(), len(program), stats.OpBytes, stats.Ops, stats.CopyBytes, stats.LiteralBytes)
+	if c.opt.Debugf != nil {
+		for _, share := range planned.costliest(stats.Pieces, 12) {
+			c.opt.debugf("%8.0f bytes of the delta for %s", share.bytes, share.path)
+		}
+	}
 	entry := &c.config.Layers[p.entry]
 	entry.Carried, entry.Data = format.CarriedDelta, sum.Digest()
 	c.blobs = append(c.blobs, format.Data{MediaType: format.MediaTypeLayer, Digest: entry.Data, Size: f.Size(), Open: openSpool(f)})

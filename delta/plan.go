@@ -1,6 +1,9 @@
 package delta
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/layer"
 )
@@ -13,33 +16,41 @@ const maxCandidates = 4
 type planner struct {
 	inv    *layer.Inventory
 	header layer.Place // the last one that had a counterpart
+	next   int64       // address behind the counterpart of the piece before
 	pieces []diff.Piece
 	leaves []*layer.Node // of each piece
 }
 
 func plan(inv *layer.Inventory, s *layer.Stream) *planner {
-	p := &planner{inv: inv}
-	p.stream(s)
+	p := &planner{inv: inv, next: -1}
+	p.nodes(s.Nodes)
 	return p
 }
 
-func (p *planner) stream(s *layer.Stream) { p.nodes(s.Nodes) }
-
 func (p *planner) nodes(nodes []*layer.Node) {
-	for _, n := range nodes {
+	for i, n := range nodes {
 		if n.Kind == layer.Content && n.Inner == nil {
-			if addr, ok := p.inv.Same(n.Sum); ok {
+			if addr, ok := p.inv.Same(n.Sum, p.next); ok {
 				p.add(n, diff.Piece{Len: n.Len, Same: addr})
+				p.next = addr + n.Len
 				continue
 			}
 		}
 		switch {
 		case n.Inner != nil:
-			p.stream(n.Inner)
+			p.nodes(n.Inner.Nodes)
 		case n.Parts != nil:
 			p.nodes(n.Parts)
 		default:
-			p.add(n, diff.Piece{Len: n.Len, Same: -1, Candidates: p.candidates(n)})
+			piece := diff.Piece{Len: n.Len, Same: -1}
+			for _, place := range p.candidates(n, nodes[i+1:]) {
+				piece.Candidates = append(piece.Candidates, diff.Extent{Off: place.Addr, Len: place.Len})
+			}
+			p.next = -1
+			if len(piece.Candidates) > 0 {
+				p.next = piece.Candidates[0].End()
+			}
+			p.add(n, piece)
 		}
 	}
 }
@@ -51,21 +62,66 @@ func (p *planner) add(n *layer.Node, piece diff.Piece) {
 	}
 }
 
-func (p *planner) candidates(n *layer.Node) []diff.Extent {
-	var places []layer.Place
-	if n.Kind == layer.Header {
-		if h, ok := p.inv.HeaderOf(n.Path); ok {
-			p.header = h
+// candidates lists what a leaf may resemble; after is what follows it.
+func (p *planner) candidates(n *layer.Node, after []*layer.Node) []layer.Place {
+	switch n.Kind {
+	case layer.Content:
+		return p.inv.Counterparts(n.Path, n.Len, maxCandidates)
+	case layer.Padding:
+		if p.next >= 0 { // a counterpart of the same length has the same padding
+			return []layer.Place{{Addr: p.next, Len: n.Len}}
 		}
-		if p.header.Len > 0 {
-			places = []layer.Place{p.header}
+		return nil
+	}
+	if headers := p.inv.HeadersOf(n.Path); len(headers) > 0 {
+		p.header = p.nearest(headers, after)
+	}
+	if p.header.Len == 0 {
+		return nil
+	}
+	return []layer.Place{p.header}
+}
+
+// nearest chooses among headers of one name: that which continues the piece
+// before, else that which stands before the same content.
+func (p *planner) nearest(headers []layer.Place, after []*layer.Node) layer.Place {
+	for _, h := range headers {
+		if h.Addr == p.next {
+			return h
 		}
-	} else {
-		places = p.inv.Counterparts(n.Path, n.Len, maxCandidates)
 	}
-	var extents []diff.Extent
-	for _, place := range places {
-		extents = append(extents, diff.Extent{Off: place.Addr, Len: place.Len})
+	if len(after) > 0 && after[0].Kind == layer.Content {
+		for _, h := range headers {
+			if addr, ok := p.inv.Same(after[0].Sum, h.Addr+h.Len); ok && addr == h.Addr+h.Len {
+				return h
+			}
+		}
 	}
-	return extents
+	return headers[0]
+}
+
+// share is what a content costs in the delta.
+type share struct {
+	path  string
+	bytes float64
+}
+
+// costliest lists the n contents that cost most; bytes are those of each piece.
+func (p *planner) costliest(bytes []float64, n int) []share {
+	sums := make(map[string]float64)
+	for i, b := range bytes {
+		path := p.leaves[i].Path
+		if p.leaves[i].Kind == layer.Header {
+			path = "(headers)"
+		}
+		sums[path] += b
+	}
+	var list []share
+	for path, b := range sums {
+		list = append(list, share{path, b})
+	}
+	slices.SortFunc(list, func(a, b share) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.path, b.path))
+	})
+	return list[:min(n, len(list))]
 }

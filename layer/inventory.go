@@ -15,14 +15,14 @@ const maxSame = 8
 
 // Inventory lists contents by what they are and by what they are called.
 type Inventory struct {
-	sums    map[Sum]int64
+	sums    map[Sum][]int64
 	names   map[string][]Place // contents by path, by stem, by stem of the base name
 	headers map[string][]Place
 }
 
 // NewInventory takes stock of the layers of a reference.
 func NewInventory(layers []*Stream, addr map[*Stream]int64) *Inventory {
-	inv := &Inventory{sums: make(map[Sum]int64), names: make(map[string][]Place), headers: make(map[string][]Place)}
+	inv := &Inventory{sums: make(map[Sum][]int64), names: make(map[string][]Place), headers: make(map[string][]Place)}
 	for i := len(layers) - 1; i >= 0; i-- { // what upper layers say counts first
 		inv.add(layers[i], addr)
 	}
@@ -35,16 +35,7 @@ func (inv *Inventory) add(s *Stream, addr map[*Stream]int64) {
 	visit = func(nodes []*Node) {
 		for _, n := range nodes {
 			place := Place{at + n.Off, n.Len}
-			if n.Kind == Header {
-				remember(inv.headers, n.Path, place)
-				continue
-			}
-			if _, ok := inv.sums[n.Sum]; !ok {
-				inv.sums[n.Sum] = place.Addr
-			}
-			for _, key := range keys(n.Path) {
-				remember(inv.names, key, place)
-			}
+			inv.note(n, place)
 			visit(n.Parts)
 			if n.Inner != nil {
 				inv.add(n.Inner, addr)
@@ -79,18 +70,24 @@ func (inv *Inventory) addPlain(nodes []*Node, at int64) (end int64, intact bool)
 			continue
 		}
 		place := Place{start, n.Len}
-		if n.Kind == Header {
-			remember(inv.headers, n.Path, place)
-			continue
-		}
-		if _, ok := inv.sums[n.Sum]; !ok {
-			inv.sums[n.Sum] = start
+		inv.note(n, place)
+	}
+	return at, intact
+}
+
+// note files a node under what it is and what it is called.
+func (inv *Inventory) note(n *Node, place Place) {
+	switch n.Kind {
+	case Header:
+		remember(inv.headers, n.Path, place)
+	case Content:
+		if same := inv.sums[n.Sum]; len(same) < maxSame {
+			inv.sums[n.Sum] = append(same, place.Addr)
 		}
 		for _, key := range keys(n.Path) {
 			remember(inv.names, key, place)
 		}
 	}
-	return at, intact
 }
 
 func remember(m map[string][]Place, key string, p Place) {
@@ -125,16 +122,16 @@ func Stem(p string) string {
 	return b.String()
 }
 
-// Same finds an identical content.
-func (inv *Inventory) Same(s Sum) (addr int64, ok bool) {
-	addr, ok = inv.sums[s]
-	return addr, ok
-}
-
-// Knows tells whether any content has the digest.
-func (inv *Inventory) Knows(s Sum) bool {
-	_, ok := inv.sums[s]
-	return ok
+// Same finds an identical content, at the address near if it is there, too.
+func (inv *Inventory) Same(s Sum, near int64) (addr int64, ok bool) {
+	places := inv.sums[s]
+	if len(places) == 0 {
+		return 0, false
+	}
+	if slices.Contains(places, near) {
+		return near, true
+	}
+	return places[0], true
 }
 
 // Counterparts lists, best first, at most max contents that the one called
@@ -158,13 +155,8 @@ func (inv *Inventory) Counterparts(name string, length int64, max int) []Place {
 	return found
 }
 
-// HeaderOf finds the header that introduces the content called name.
-func (inv *Inventory) HeaderOf(name string) (Place, bool) {
-	if h := inv.headers[name]; len(h) > 0 {
-		return h[0], true
-	}
-	return Place{}, false
-}
+// HeadersOf lists the headers that introduce contents called name.
+func (inv *Inventory) HeadersOf(name string) []Place { return inv.headers[name] }
 
 func abs(n int64) int64 {
 	if n < 0 {

@@ -25,11 +25,13 @@ type Sum [sha256.Size]byte
 type Kind uint8
 
 const (
-	// Header is structure: tar headers with the padding before them, zip
-	// headers and directories, PNG chunks that hold no pixels.
+	// Header is structure: tar headers, zip headers and directories, PNG chunks
+	// that hold no pixels.
 	Header Kind = iota
 	// Content is what a file or member holds.
 	Content
+	// Padding fills the last block of a content in a tar.
+	Padding
 )
 
 // Node is a run of bytes of a stream.

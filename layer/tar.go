@@ -19,7 +19,6 @@ const (
 
 // Scan reads a stream to its end and cuts it into nodes. A stream that is no
 // tar is one Content; where a tar stops making sense, the rest is one Content.
-// Padding belongs to the header after it.
 //
 // The tar format is that of POSIX.1-2001 (pax) and of GNU tar.
 func Scan(r io.Reader) (*Stream, error) {
@@ -115,7 +114,7 @@ func (s *scanner) scan() error {
 			if err := s.content(h.path, h.size); err != nil {
 				return err
 			}
-			if err := s.skip(-h.size & (blockSize - 1)); err != nil {
+			if err := s.padding(-h.size & (blockSize - 1)); err != nil {
 				return err
 			}
 		}
@@ -128,6 +127,18 @@ func (s *scanner) header(path string) {
 		s.nodes = append(s.nodes, &Node{Kind: Header, Path: path, Off: s.start, Len: s.off - s.start})
 	}
 	s.start = s.off
+}
+
+// padding passes over what fills a block.
+func (s *scanner) padding(n int64) error {
+	if err := s.skip(n); err != nil {
+		return err
+	}
+	if s.off > s.start {
+		s.nodes = append(s.nodes, &Node{Kind: Padding, Off: s.start, Len: s.off - s.start})
+	}
+	s.start = s.off
+	return nil
 }
 
 // content passes over n bytes, or all the rest if n is -1, and sums them.

@@ -5,7 +5,13 @@ package main
 import (
 	"os"
 
+	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/cli"
 )
 
-func main() { os.Exit(cli.Main()) }
+func main() {
+	if image.Init() { // this process is a helper of containers-storage
+		return
+	}
+	os.Exit(cli.Main())
+}
