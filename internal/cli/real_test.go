@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -272,4 +273,56 @@ func TestPodmanLoads(t *testing.T) {
 		t.Errorf("podman has %s, want %s", got, want)
 	}
 	podman("rmi", "-f", demo.Name+":v2")
+}
+
+// skopeoRaw gives the manifest's bytes, or with --config those of the config.
+func skopeoRaw(t *testing.T, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command(testrig.Program(t, "skopeo"), append([]string{"inspect", "--raw"}, args...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestSignatureHolds: a signature over the manifest that was sent verifies on
+// the manifest that was rebuilt, and on no other.
+func TestSignatureHolds(t *testing.T) {
+	testrig.Program(t, "gpg")
+	home, err := os.MkdirTemp("", "gpg") // its socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GNUPGHOME", home)
+	t.Cleanup(func() {
+		_ = exec.Command("gpgconf", "--kill", "all").Run()
+		_ = os.RemoveAll(home)
+	})
+	testrig.Run(t, "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "publisher@example.com", "rsa2048", "sign", "never")
+	fingerprint := ""
+	for _, line := range strings.Split(testrig.Run(t, "gpg", "--batch", "--with-colons", "--list-keys"), "\n") {
+		if f := strings.Split(line, ":"); f[0] == "fpr" {
+			fingerprint = f[9]
+		}
+	}
+	dir := t.TempDir()
+	file := func(name, ref string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, skopeoRaw(t, ref), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	ref := through(gzipLayer, "gzip", "-9n")(t)
+	const name = "registry.example/app:v2"
+	signature := filepath.Join(dir, "signature")
+	testrig.Run(t, "skopeo", "standalone-sign", file("sent", ref), name, fingerprint, "-o", signature)
+
+	rebuilt := file("rebuilt", comesBack(t, ref, "GNU gzip", 0))
+	t.Log(testrig.Run(t, "skopeo", "standalone-verify", rebuilt, name, fingerprint, signature))
+
+	other := file("other", through(gzipLayer, "gzip", "-1n")(t))
+	if out, err := exec.Command("skopeo", "standalone-verify", other, name, fingerprint, signature).CombinedOutput(); err == nil {
+		t.Errorf("the signature verifies on another manifest: %s", out)
+	}
 }
