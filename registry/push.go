@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -141,20 +143,34 @@ func (r *Repository) pushManifest(ctx context.Context, desc ocispec.Descriptor, 
 		if subject == nil {
 			return nil
 		}
-		listed, err := r.list(ctx, subject.Digest)
-		if err != nil {
+		listed, err := r.isListed(ctx, desc, subject)
+		if err != nil || listed {
 			return err
-		}
-		for _, d := range listed {
-			if d.Digest == desc.Digest {
-				return nil
-			}
 		}
 		if try == listTries {
 			return fmt.Errorf("%s: the package %s is stored, but the registry does not list it with its image: %w", r.Name(), desc.Digest, errNotListed)
 		}
-		if err := sleep(ctx, r.wait); err != nil {
-			return err
+	}
+}
+
+// isListed looks whether a package is in the list of its subject's referrers. A
+// list that writers replace is looked at a second time a moment later, when those
+// who had read it before our entry have written.
+func (r *Repository) isListed(ctx context.Context, desc ocispec.Descriptor, subject *ocispec.Descriptor) (bool, error) {
+	for look := 0; ; look++ {
+		list, err := r.list(ctx, subject.Digest)
+		if err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(list, func(d ocispec.Descriptor) bool { return d.Digest == desc.Digest }) {
+			return false, nil
+		}
+		hasAPI := r.remote.SetReferrersCapability(true) == nil // fails if list found that it has none
+		if hasAPI || look == 1 {
+			return true, nil
+		}
+		if err := sleep(ctx, r.wait+rand.N(r.wait)); err != nil {
+			return false, err
 		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"go.podman.io/image/v5/docker/reference"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/docker-delta/docker-delta/image"
@@ -156,7 +157,7 @@ func (r *Repository) explain(what string, err error) error {
 		e.Err = fmt.Errorf("%s has no %s (%w)", r.Name(), what, image.ErrNotFound)
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
 		e.Err = fmt.Errorf("%w (%w)", e.Err, image.ErrNotFound)
-	case errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
+	case errors.Is(err, auth.ErrBasicCredentialNotFound), errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
 		e.Hint = "log in with docker login or skopeo login, or give --authfile"
 	case errors.Is(err, http.ErrSchemeMismatch):
 		e.Hint = "the registry speaks plain HTTP: give --plain-http if it may"

@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/docker-delta/docker-delta/format"
+)
+
+// cutter breaks the connection after so many bytes of a blob.
+type cutter struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	if len(p) > c.left {
+		if c.left > 0 {
+			_, _ = c.ResponseWriter.Write(p[:c.left])
+			c.ResponseWriter.(http.Flusher).Flush()
+		}
+		panic(http.ErrAbortHandler)
+	}
+	c.left -= len(p)
+	return c.ResponseWriter.Write(p)
+}
+
+func noise(n int) []byte {
+	b := make([]byte, n)
+	src := rand.NewChaCha8([32]byte{1})
+	_, _ = src.Read(b)
+	return b
+}
+
+// A download that breaks off again and again goes on where it stopped.
+func TestResume(t *testing.T) {
+	for name, ranges := range map[string]bool{"ranges": true, "no ranges": false} {
+		t.Run(name, func(t *testing.T) {
+			data := noise(100_000)
+			inner := handler()
+			var blobs, resumed, budget atomic.Int64
+			budget.Store(30_000)
+			addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				if q.Method == http.MethodGet && strings.Contains(q.URL.Path, "/blobs/") {
+					blobs.Add(1)
+					if !ranges {
+						q.Header.Del("Range")
+						w = &cutter{w, int(budget.Add(30_000))}
+					} else if q.Header.Get("Range") != "" {
+						resumed.Add(1)
+						w = &cutter{w, 30_000}
+					} else {
+						w = &cutter{w, 30_000}
+					}
+				}
+				inner.ServeHTTP(w, q)
+			}))
+			traffic := new(Traffic)
+			r := open(t, addr+"/app", Options{Retries: 1, Traffic: traffic})
+			p := pack(t, "v1", subject("v2"), data, annotations("v1"))
+			mustPush(t, r, p, "")
+			before := traffic.Received()
+			dir := t.TempDir()
+			if err := r.Fetch(t.Context(), p.Descriptor, dir, 0); err != nil {
+				t.Fatal(err)
+			}
+			back, err := format.OpenPath(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer back.Close()
+			got, err := back.Blob(p.Config.Layers[0].Data)
+			if err != nil || got.Size() != int64(len(data)) {
+				t.Errorf("%v", err)
+			}
+			if ranges && resumed.Load() < 3 {
+				t.Errorf("%d requests for blobs, %d of them for the rest of one", blobs.Load(), resumed.Load())
+			}
+			if n := traffic.Received() - before; ranges && n > p.Size()+1000 {
+				t.Errorf("received %d bytes for a package of %d", n, p.Size())
+			}
+		})
+	}
+}
+
+// A server that is overloaded, or drops connections, is asked again, and not
+// without end.
+func TestRetries(t *testing.T) {
+	inner := handler()
+	var failures, asked atomic.Int64
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		asked.Add(1)
+		switch n := failures.Add(-1); {
+		case n >= 0 && (n%2 == 0 || n > 1000):
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case n >= 0:
+			panic(http.ErrAbortHandler)
+		default:
+			inner.ServeHTTP(w, q)
+		}
+	}))
+	p := pack(t, "v1", subject("v2"), noise(50_000), annotations("v1"))
+	r := open(t, addr+"/app", Options{Retries: 3})
+	failures.Store(3)
+	mustPush(t, r, p, "")
+	failures.Store(2)
+	if list := deltas(t, r, subject("v2")); len(list) != 1 {
+		t.Errorf("%v", list)
+	}
+	failures.Store(2)
+	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), 0); err != nil {
+		t.Error(err)
+	}
+	failures.Store(1 << 30)
+	asked.Store(0)
+	if _, err := r.Tags(t.Context()); err == nil || asked.Load() != 4 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+	never := open(t, addr+"/app", Options{})
+	asked.Store(0)
+	if _, err := never.Tags(t.Context()); err == nil || asked.Load() != 1 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+}
+
+// Bytes that are not what the digest says are an error, not a package.
+func TestCorruptBlob(t *testing.T) {
+	inner := handler()
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodGet && strings.Contains(q.URL.Path, "/blobs/") {
+			w = &flipper{w}
+		}
+		inner.ServeHTTP(w, q)
+	}))
+	r := open(t, addr+"/app", Options{Retries: 2})
+	p := pack(t, "v1", subject("v2"), noise(50_000), annotations("v1"))
+	mustPush(t, r, p, "")
+	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), 0); !errors.Is(err, format.ErrCorrupt) {
+		t.Errorf("%v", err)
+	}
+}
+
+type flipper struct{ http.ResponseWriter }
+
+func (f *flipper) Write(p []byte) (int, error) {
+	bad := bytes.Clone(p)
+	bad[0] ^= 1
+	return f.ResponseWriter.Write(bad)
+}
