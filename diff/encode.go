@@ -183,7 +183,7 @@ func (p Piece) weight() int64 {
 	for _, e := range p.Candidates {
 		old += e.Len
 	}
-	return 2*min(p.Len, maxNew) + 10*min(old, maxOld)
+	return 3*min(p.Len, maxNew) + 7*min(old, maxOld)
 }
 
 func (f *finder) job(ctx context.Context, j *job, r *found) error {

@@ -13,9 +13,11 @@ const (
 	// header, and its counterpart is the candidate of the same length.
 	tiny = 1024
 	// maxOld bounds the reference bytes that are matched at once.
-	maxOld = 96 << 20
+	maxOld = 128 << 20
 	// maxNew bounds the target bytes that are matched at once.
-	maxNew = 32 << 20
+	maxNew = 128 << 20
+	// largeOld is the size from which on only every other place is indexed.
+	largeOld = 48 << 20
 	// minGap is the least literal that is looked up everywhere.
 	minGap = 48
 )
@@ -74,7 +76,7 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	}
 	var list opList
 	if len(old.bytes) > 0 {
-		for _, o := range match.Match(canonicalOld, canonicalNew, f.matching()) {
+		for _, o := range match.Match(canonicalOld, canonicalNew, f.matching(len(old.bytes))) {
 			old.ops(&list, o.Old, o.Len)
 			list.literal(int64(o.Lit))
 		}
@@ -105,9 +107,12 @@ func (f *finder) executable(p Piece, old *text) []byte {
 	return old.bytes[:old.parts[0].ext.Len]
 }
 
-func (f *finder) matching() match.Options {
-	if f.level == Fast {
+func (f *finder) matching(old int) match.Options {
+	switch {
+	case f.level == Fast:
 		return match.Options{Step: 4, Tries: 2}
+	case old > largeOld:
+		return match.Options{Step: 2}
 	}
 	return match.Options{}
 }
@@ -151,7 +156,7 @@ func (f *finder) gaps(ops []op, data []byte, off int64) ([]op, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := match.New(old.bytes, f.matching())
+	m := match.New(old.bytes, f.matching(len(old.bytes)))
 	at = 0
 	for _, o := range ops {
 		list.copy(o.Old, o.Len)
