@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/identity"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/docker/reference"
 
 	"github.com/docker-delta/docker-delta/delta"
@@ -64,6 +64,8 @@ type Published struct {
 	// base, in bytes. Size is 0 for a delta that was not made.
 	Size int64 `json:"size"`
 	Pull int64 `json:"pull"`
+
+	base *target
 }
 
 // Publish makes deltas from earlier versions of an image in a registry, and
@@ -187,6 +189,13 @@ func (p *publisher) platform(ctx context.Context, t *target, from []string, dir 
 		if err != nil {
 			return fmt.Errorf("the delta from %s to %s: %w", tag, reference.FamiliarString(p.named), err)
 		}
+		if done.Outcome == WasPushed {
+			existing = append(existing, registry.Entry{
+				BaseID: done.base.id, BaseChain: done.base.chain(), Size: done.Size,
+				Manifest: ocispec.Descriptor{Digest: done.Manifest},
+			})
+		}
+		done.base = nil
 		p.done = append(p.done, *done)
 		if p.opt.Done != nil {
 			p.opt.Done(*done)
@@ -216,6 +225,7 @@ func (p *publisher) from(ctx context.Context, tag string, local *localCopy, exis
 		return nil, err
 	}
 	defer base.Close()
+	done.base = base
 	done.Pull = pullCost(t, base)
 	switch {
 	case base.id == t.id:
@@ -225,13 +235,8 @@ func (p *publisher) from(ctx context.Context, tag string, local *localCopy, exis
 		done.Outcome = NoSaving
 		return done, nil
 	}
-	var diffIDs []digest.Digest
-	for _, l := range base.Source.Layers() {
-		diffIDs = append(diffIDs, l.DiffID())
-	}
-	chain := identity.ChainID(diffIDs)
 	for _, e := range existing {
-		if e.BaseID == base.id && e.BaseChain == chain {
+		if e.BaseID == base.id && e.BaseChain == base.chain() {
 			done.Outcome, done.Manifest, done.Size = Exists, e.Manifest.Digest, e.Size
 			return done, nil
 		}

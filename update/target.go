@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/docker/reference"
 
@@ -81,6 +82,15 @@ func (t *target) subjects() []digest.Digest {
 		list = append(list, digest.FromBytes(ix.Raw))
 	}
 	return list
+}
+
+// chain is the ChainID of the layers.
+func (t *target) chain() digest.Digest {
+	var ids []digest.Digest
+	for _, l := range t.Source.Layers() {
+		ids = append(ids, l.DiffID())
+	}
+	return identity.ChainID(ids)
 }
 
 // Layers gives layers that count.

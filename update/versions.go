@@ -14,7 +14,7 @@ type version struct {
 	numbers            []*big.Int
 }
 
-var versionTag = regexp.MustCompile(`^([A-Za-z._-]*)([0-9]+(?:\.[0-9]+)*)((?:[-._+].*)?)$`)
+var versionTag = regexp.MustCompile(`^([A-Za-z._-]*)([0-9]+(?:\.[0-9]+)*)((?:[-_+].*)?)$`)
 
 func parseVersion(tag string) (v version, ok bool) {
 	m := versionTag.FindStringSubmatch(tag)
