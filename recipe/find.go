@@ -90,6 +90,11 @@ func (s *search) solve(i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if s.in.Format != Zstd {
+		if list, err = s.sieve(i, list); err != nil {
+			return 0, err
+		}
+	}
 	var best coding
 	most := 0
 	for len(list) > 0 && i+most < len(s.spans) {
