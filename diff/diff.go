@@ -50,10 +50,11 @@ type Reference interface {
 type Level int
 
 const (
-	// Fast looks for matches coarsely and codes with zstd.
-	Fast Level = iota
 	// Default looks thoroughly and codes by context mixing.
-	Default
+	Default Level = iota
+	// Fast looks for matches coarsely, knows no executables, and codes with
+	// zstd.
+	Fast
 	// Max mixes more contexts: smaller by a few percent, several times slower
 	// to write and to read.
 	Max
