@@ -240,6 +240,13 @@ func (c *creator) unwrap(ctx context.Context) error {
 	}
 	note(baseSums, base)
 	note(targetSums, target)
+	// Of the base, only what has a counterpart by name is worth unwrapping:
+	// every stream of the reference costs a few bytes.
+	names := make(layer.Names)
+	for _, s := range target {
+		names.Wrapped(s, func(s layer.Sum) bool { return baseSums[s] })
+	}
+	c.baseSide.Wanted = names.Resemble
 	for i, s := range base {
 		c.opt.progress(Progress{Stage: "unwrap base", Layer: i + 1, Layers: len(base)})
 		if err := c.baseSide.Unwrap(ctx, s); err != nil {
@@ -320,7 +327,7 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 	if _, err := out.Write(program); err != nil {
 		return err
 	}
-	planned := plan(inv, p.stream)
+	planned := plan(inv, space.Size(), p.stream)
 	stats, err := diff.Encode(ctx, out, layer.Plain(p.stream), planned.pieces, space, space.Size(), ix, opt)
 	if err != nil {
 		return err

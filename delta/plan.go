@@ -15,14 +15,15 @@ const maxCandidates = 4
 // each may resemble.
 type planner struct {
 	inv    *layer.Inventory
+	size   int64       // of the reference
 	header layer.Place // the last one that had a counterpart
 	next   int64       // address behind the counterpart of the piece before
 	pieces []diff.Piece
 	leaves []*layer.Node // of each piece
 }
 
-func plan(inv *layer.Inventory, s *layer.Stream) *planner {
-	p := &planner{inv: inv, next: -1}
+func plan(inv *layer.Inventory, size int64, s *layer.Stream) *planner {
+	p := &planner{inv: inv, size: size, next: -1}
 	p.nodes(s.Nodes)
 	return p
 }
@@ -68,7 +69,7 @@ func (p *planner) candidates(n *layer.Node, after []*layer.Node) []layer.Place {
 	case layer.Content:
 		return p.inv.Counterparts(n.Path, n.Len, maxCandidates)
 	case layer.Padding:
-		if p.next >= 0 { // a counterpart of the same length has the same padding
+		if p.next >= 0 && p.next <= p.size-n.Len { // a counterpart of the same length has the same padding
 			return []layer.Place{{Addr: p.next, Len: n.Len}}
 		}
 		return nil

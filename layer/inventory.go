@@ -96,11 +96,32 @@ func remember(m map[string][]Place, key string, p Place) {
 	}
 }
 
-// keys are the names under which a content is filed: its path; the path
-// without version numbers; its base name without them.
+// Names is a set of names of contents, each in all the forms that keys gives.
+type Names map[string]bool
+
+// Wrapped notes the names of what could be unwrapped from the stream, except
+// of contents that the other side knows.
+func (names Names) Wrapped(s *Stream, known func(Sum) bool) {
+	s.Contents(func(n *Node) {
+		if n.wrapped() && !known(n.Sum) {
+			for _, key := range keys(n.Path) {
+				names[key] = true
+			}
+		}
+	})
+}
+
+// Resemble tells whether the node has one of the names.
+func (names Names) Resemble(n *Node) bool {
+	return slices.ContainsFunc(keys(n.Path), func(key string) bool { return names[key] })
+}
+
+// keys are the names under which a content is filed: its path; its base name in
+// the directory without version numbers; the path without them; the base name
+// without them.
 func keys(p string) []string {
 	stem := Stem(p)
-	return []string{"p:" + p, "s:" + stem, "b:" + path.Base(stem)}
+	return []string{"p:" + p, "d:" + path.Dir(stem) + "/" + path.Base(p), "s:" + stem, "b:" + path.Base(stem)}
 }
 
 // Stem replaces every run of digits, with the dots and dashes between them, by

@@ -38,6 +38,9 @@ type Unwrapper struct {
 	// Known, if set, tells of contents that need no look inside, because the
 	// other side has the same bytes.
 	Known func(Sum) bool
+	// Wanted, if set, tells of what deserves to be unwrapped; it is asked about
+	// nodes of the stream itself, not about what is unwrapped from them.
+	Wanted func(*Node) bool
 	// Concurrency is the number of members worked on at a time; 0 means one per
 	// core.
 	Concurrency int
@@ -99,7 +102,7 @@ const batchSize = 32
 // Nodes are worked on in batches, so that what is found does not depend on
 // which core was free.
 func (u *Unwrapper) Unwrap(ctx context.Context, s *Stream) error {
-	batches := batch(s)
+	batches := u.batch(s)
 	workers := u.Concurrency
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -135,12 +138,12 @@ func (u *Unwrapper) Unwrap(ctx context.Context, s *Stream) error {
 }
 
 // batch gathers the wrapped leaves; those of one container stay together.
-func batch(s *Stream) [][]*Node {
+func (u *Unwrapper) batch(s *Stream) [][]*Node {
 	var batches [][]*Node
 	for _, top := range s.Nodes {
 		var current []*Node
 		_ = leaves([]*Node{top}, func(n *Node) error {
-			if n.Wrapping.Format != recipe.Unknown && n.Len >= minWrapped {
+			if n.wrapped() && (u.Wanted == nil || u.Wanted(n)) {
 				current = append(current, n)
 			}
 			if len(current) == batchSize {
@@ -200,8 +203,11 @@ func (w *worker) unwrap(ctx context.Context, raw io.ReaderAt, n *Node, depth int
 	})
 }
 
+// wrapped tells whether the node can be unwrapped, and is worth it.
+func (n *Node) wrapped() bool { return n.Wrapping.Format != recipe.Unknown && n.Len >= minWrapped }
+
 func (w *worker) unwrapLeaf(ctx context.Context, raw io.ReaderAt, n *Node, depth int) error {
-	if n.Wrapping.Format == recipe.Unknown || n.Len < minWrapped {
+	if !n.wrapped() {
 		return nil
 	}
 	return w.unwrap(ctx, raw, n, depth)
