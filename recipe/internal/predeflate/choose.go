@@ -59,35 +59,79 @@ func readSample(deflate io.ReaderAt, size int64) (*sample, error) {
 	return s, nil
 }
 
+// first is a sample of the first n tokens.
+func (s *sample) first(n int) *sample {
+	short := &sample{}
+	for _, b := range s.blocks {
+		b.Tokens = b.Tokens[:min(len(b.Tokens), n-short.tokens)]
+		short.blocks = append(short.blocks, b)
+		if short.tokens += len(b.Tokens); short.tokens == n {
+			break
+		}
+	}
+	return short
+}
+
+// Searches are compared on firstTokens, and the best of them, at most finalists,
+// on the whole sample.
+const (
+	firstTokens = 2000
+	finalists   = 3
+)
+
 // choose tries all searches on a sample and takes the cheapest.
 func choose(ctx context.Context, deflate io.ReaderAt, size int64, plain io.ReaderAt, plainSize int64) (params, error) {
-	best := params{search: searches[6], maxDist: windowSize - 262, hashBits: 15, minMatch: 3}
+	usual := params{search: searches[6], maxDist: windowSize - 262, hashBits: 15, minMatch: 3}
 	s, err := readSample(deflate, size)
 	if err != nil || s.tokens < 16 {
-		return best, err
+		return usual, err
 	}
 	// Stored blocks before the sample are left out.
-	start := s.plain
-	cost := -1
-	for _, p := range s.candidates() {
-		if err := ctx.Err(); err != nil {
-			return p, err
+	rest := io.NewSectionReader(plain, s.plain, plainSize-s.plain)
+	list := s.candidates()
+	if s.tokens > 2*firstTokens {
+		if list, err = cheapest(ctx, s.first(firstTokens), rest, list, finalists); err != nil {
+			return usual, err
 		}
-		a := newAnalyzer(p, io.NewSectionReader(plain, start, plainSize-start))
+	}
+	list, err = cheapest(ctx, s, rest, list, 1)
+	if err != nil || len(list) == 0 {
+		return usual, err
+	}
+	return list[0], nil
+}
+
+// cheapest returns the n parameters that code the sample in the fewest bytes,
+// the best first.
+func cheapest(ctx context.Context, s *sample, plain *io.SectionReader, list []params, n int) ([]params, error) {
+	type priced struct {
+		params
+		cost int
+	}
+	var best []priced
+	for _, p := range list {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		a := newAnalyzer(p, io.NewSectionReader(plain, 0, plain.Size()))
 		a.limit = 1 << 30
-		if cost >= 0 {
-			a.limit = int64(cost)
+		if len(best) == n {
+			a.limit = int64(best[n-1].cost)
 		}
 		if err := a.sample(s); err == ErrTooLarge {
 			continue
 		} else if err != nil {
-			return p, err
+			return nil, err
 		}
-		if n := len(a.m.coder.data); cost < 0 || n < cost {
-			best, cost = p, n
-		}
+		best = append(best, priced{p, len(a.m.coder.data)})
+		slices.SortStableFunc(best, func(a, b priced) int { return a.cost - b.cost })
+		best = best[:min(len(best), n)]
 	}
-	return best, nil
+	list = list[:0:0]
+	for _, p := range best {
+		list = append(list, p.params)
+	}
+	return list, nil
 }
 
 // What makes the analyzer look for a better search in the middle of a stream.
