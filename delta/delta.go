@@ -15,11 +15,9 @@ package delta
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 
 	"github.com/docker-delta/docker-delta/diff"
-	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/spool"
 )
 
@@ -101,11 +99,3 @@ func (r *Resources) progress(p Progress) {
 }
 
 func (r *Resources) dir() *spool.Dir { return spool.NewDir(r.TempDir, r.MaxTemp) }
-
-// describe names an image in messages.
-func describe(img image.Image) string {
-	if names := img.Names(); len(names) > 0 {
-		return names[0]
-	}
-	return fmt.Sprintf("an image with %d layers", len(img.Layers()))
-}

@@ -14,6 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/atomicfile"
 )
 
 // archiveSink writes an OCI layout into a tar, and docker's manifest.json beside
@@ -146,13 +148,13 @@ func namedDescriptors(desc ocispec.Descriptor, names []string, refName string) [
 // writeArchive writes docker-archive, oci-archive and the standard output.
 func writeArchive(ctx context.Context, r Reference, img Image, opt *WriteOptions) (Result, error) {
 	var w io.Writer = opt.Stdout
-	var f *pendingFile
+	var f *atomicfile.File
 	if r.Transport != Stdio {
 		var err error
-		if f, err = createPending(r.Path); err != nil {
+		if f, err = atomicfile.Create(r.Path); err != nil {
 			return Result{}, err
 		}
-		defer f.abort()
+		defer f.Abort()
 		w = f
 	} else if w == nil {
 		return Result{}, fmt.Errorf("there is no standard output to write to")
@@ -189,7 +191,7 @@ func writeArchive(ctx context.Context, r Reference, img Image, opt *WriteOptions
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
-		if err := f.commit(); err != nil {
+		if err := f.Commit(); err != nil {
 			return Result{}, err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/atomicfile"
 )
 
 // dirSink writes blobs as files. What it made is known, so that a failure takes
@@ -44,15 +46,15 @@ func (s *dirSink) put(_ context.Context, desc ocispec.Descriptor, r io.Reader) e
 	}
 	_, err := os.Lstat(path)
 	existed := err == nil
-	f, err := createPending(path)
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return err
 	}
-	defer f.abort()
+	defer f.Abort()
 	if _, err := io.Copy(f, r); err != nil {
 		return err
 	}
-	if err := f.commit(); err != nil {
+	if err := f.Commit(); err != nil {
 		return err
 	}
 	if !existed {
@@ -110,7 +112,7 @@ func writeDir(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_
 	if err := checkReplaceable(target); err != nil {
 		return Result{}, err
 	}
-	tmp := tempName(target)
+	tmp := atomicfile.TempName(target)
 	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(tmp, d.Encoded()) }}
 	if err := os.Mkdir(tmp, 0o777); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
@@ -128,7 +130,7 @@ func writeDir(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_
 		return Result{}, err
 	}
 	for name, b := range map[string][]byte{"manifest.json": done.manifest, "version": []byte(dirVersion)} {
-		if err := writeFile(filepath.Join(tmp, name), b); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(tmp, name), b); err != nil {
 			return Result{}, err
 		}
 	}
@@ -159,7 +161,7 @@ func checkReplaceable(dir string) error {
 
 // replaceDir gives tmp the name target.
 func replaceDir(tmp, target string) error {
-	old := tempName(target)
+	old := atomicfile.TempName(target)
 	err := os.Rename(target, old)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -171,7 +173,7 @@ func replaceDir(tmp, target string) error {
 		}
 		return err
 	}
-	syncDir(filepath.Dir(target))
+	atomicfile.SyncDir(filepath.Dir(target))
 	if had {
 		return os.RemoveAll(old)
 	}

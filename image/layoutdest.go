@@ -10,6 +10,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/atomicfile"
 )
 
 // writeLayout adds an image to an OCI layout directory, or makes one. Blobs
@@ -38,7 +40,7 @@ func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions)
 	// This file goes first, so that what a crash leaves can be used again.
 	layoutFile := filepath.Join(dir, ocispec.ImageLayoutFile)
 	if _, err := os.Stat(layoutFile); err != nil {
-		if err := writeFile(layoutFile, ociLayoutFile); err != nil {
+		if err := atomicfile.WriteFile(layoutFile, ociLayoutFile); err != nil {
 			return Result{}, err
 		}
 		s.made = append(s.made, layoutFile)
@@ -61,7 +63,7 @@ func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions)
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	if err := writeFile(filepath.Join(dir, ocispec.ImageIndexFile), index); err != nil {
+	if err := atomicfile.WriteFile(filepath.Join(dir, ocispec.ImageIndexFile), index); err != nil {
 		return Result{}, err
 	}
 	done.result.Names = opt.Names
