@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/docker-delta/docker-delta/internal/spool"
+	"github.com/docker-delta/docker-delta/recipe"
 )
 
 type member struct {
@@ -382,4 +384,59 @@ func FuzzScan(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A container of streams that no encoder reproduces is not tried again and again,
+// but what is known after them is still found.
+func TestUnknownThenKnown(t *testing.T) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	var unknown bool
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
+		f, err := flate.NewWriter(out, 6)
+		if unknown {
+			return flusher{f}, err
+		}
+		return f, err
+	})
+	for i := range 24 {
+		unknown = i < 12
+		f, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprint(i), Method: zip.Deflate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from := 0; from < 3000; from += 1000 {
+			if _, err := f.Write(text(uint64(i), 3000)[from : from+1000]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := unwrapped(t, makeTar(t, tar.FormatUSTAR, member{"a.zip", b.Bytes()}), true)
+	i := 0
+	_ = s.Leaves(func(n *Node) error {
+		if n.Wrapping.Format == recipe.Deflate {
+			if known := n.Recipe != nil && n.Recipe.Corrections() == 0; known != (i >= 16) {
+				t.Errorf("stream %d: reproduced %v by %v", i, known, n.Recipe)
+			}
+			i++
+		}
+		return nil
+	})
+	if i != 24 {
+		t.Errorf("%d streams, want 24", i)
+	}
+}
+
+// flusher flushes after each write, as no common program does.
+type flusher struct{ *flate.Writer }
+
+func (f flusher) Write(b []byte) (int, error) {
+	n, err := f.Writer.Write(b)
+	if err == nil {
+		err = f.Flush()
+	}
+	return n, err
 }

@@ -124,7 +124,7 @@ func (u *Unwrapper) Unwrap(ctx context.Context, s *Stream) error {
 		g.Go(func() error {
 			w := &worker{u: u}
 			for b := range next {
-				w.hint = nil
+				w.hint, w.misses = nil, 0
 				for _, n := range b {
 					if err := w.unwrap(ctx, s.Raw, n, 1); err != nil {
 						return err
@@ -164,7 +164,13 @@ type worker struct {
 	u    *Unwrapper
 	file *spool.File
 	hint *recipe.Recipe
+	// misses counts the nodes since the last one that an encoder reproduced.
+	misses int
 }
+
+// hopeless tells whether all encoders need no trying, because none reproduced
+// the last nodes; now and then they are tried again.
+func (w *worker) hopeless() bool { return w.misses >= 4 && w.misses%8 != 0 }
 
 func (w *worker) unwrap(ctx context.Context, raw io.ReaderAt, n *Node, depth int) error {
 	if err := ctx.Err(); err != nil {
@@ -179,6 +185,11 @@ func (w *worker) unwrap(ctx context.Context, raw io.ReaderAt, n *Node, depth int
 	}
 	if w.u.Recipes {
 		n.Recipe, err = w.find(ctx, raw, n, inner)
+		if err == nil && n.Recipe.Corrections() == 0 {
+			w.misses = 0
+		} else {
+			w.misses++
+		}
 		if errors.Is(err, recipe.ErrNotReproduced) {
 			w.debugf("%s: %d bytes stay wrapped: %v", n.Path, n.Len, err)
 			return nil
@@ -186,7 +197,9 @@ func (w *worker) unwrap(ctx context.Context, raw io.ReaderAt, n *Node, depth int
 		if err != nil {
 			return err
 		}
-		w.hint = n.Recipe
+		if w.misses == 0 {
+			w.hint = n.Recipe
+		}
 	}
 	n.Inner = inner
 	if depth >= MaxDepth {
@@ -281,7 +294,7 @@ func (w *worker) find(ctx context.Context, raw io.ReaderAt, n *Node, inner *Stre
 	return recipe.Find(ctx, recipe.Input{
 		Format: n.Wrapping.Format, Compressed: compressed, Size: size,
 		Plain: inner.Raw, PlainSize: inner.Size,
-	}, recipe.Options{MaxCorrections: size / correctionShare, Concurrency: 1, Hint: w.hint})
+	}, recipe.Options{MaxCorrections: size / correctionShare, Concurrency: 1, Hint: w.hint, HintOnly: w.hopeless()})
 }
 
 func (w *worker) debugf(format string, args ...any) {
