@@ -69,6 +69,8 @@ with --base. When a delta fails, the image is pulled plainly, with a warning;
 	c.Flags().StringArrayVarP(&opt.Bases, "base", "b", nil, "an image that is here (may be repeated; default: those in the docker daemon)")
 	c.Flags().StringArrayVarP(&opt.Names, "tag", "t", nil, "another name for the image (may be repeated)")
 	c.Flags().StringVar(&opt.Deltas, "deltas", "", "repository with the deltas (default: that of the image)")
+	c.Flags().StringVar(&opt.Downloads, "downloads", "", "directory that keeps deltas until the image is here, so that an interrupted pull goes on where it stopped")
+	_ = c.MarkFlagDirname("downloads")
 	c.Flags().BoolVar(&opt.NoFallback, "no-fallback", false, "fail if a delta fails, in place of a plain pull")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and what it costs")
 	for _, flag := range []string{"base", "to"} {

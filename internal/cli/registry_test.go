@@ -30,9 +30,10 @@ func pushDemo(t *testing.T, repo string, version int) (ref, manifest string) {
 func TestPullIntoDaemon(t *testing.T) {
 	stores(t, func(t *testing.T, d testrig.Daemon) {
 		repo := testrig.Registry(t) + "/docker-delta-test/app"
-		v1, v2 := testrig.HelloImage(t, repo+":v1", 1), testrig.HelloImage(t, repo+":v2", 2)
 		dir := t.TempDir()
-		for tag, img := range map[string]testrig.Image{"v1": v1, "v2": v2} {
+		for v := 1; v <= 3; v++ {
+			tag := "v" + string(rune('0'+v))
+			img := testrig.HelloImage(t, repo+":"+tag, v)
 			file := filepath.Join(dir, tag+".tar")
 			img.SaveDockerArchive(t, file)
 			testrig.Run(t, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", "docker-archive:"+file, "docker://"+repo+":"+tag)
@@ -64,14 +65,32 @@ func TestPullIntoDaemon(t *testing.T) {
 		if got := d.RunImage(t, repo+":v2"); got != testrig.Greeting(2) {
 			t.Errorf("v2 says %q", got)
 		}
-		if code, _, errs := run(t, docker("pull", repo+":v2", "--tag", repo+":v3")...); code != ExitOK || !strings.Contains(errs, "the image was here") {
+		if code, _, errs := run(t, docker("pull", repo+":v2", "--tag", repo+":other")...); code != ExitOK || !strings.Contains(errs, "the image was here") {
 			t.Errorf("%d: %s", code, errs)
 		}
-		if d.Remove(t, repo+":v3"); d.Has(t, repo+":v3") {
-			t.Error("the other name is still there")
+		if !d.Has(t, repo+":other") {
+			t.Error("it has no other name")
 		}
-		// The delta is lost.
+		d.Remove(t, repo+":other")
+		if d.Host == os.Getenv("DOCKER_DELTA_TEST_DOCKER_CONTAINERD") { // its IDs are digests of manifests
+			if got := d.Command(t, "image", "inspect", "--format", "{{.Id}}", repo+":v2"); got != want {
+				t.Errorf("the daemon has %s, the registry %s", got, want)
+			}
+		}
+		// Two versions behind: a chain of deltas.
+		mustRun(t, docker("publish", repo+":v3", "--from", "v2", "--level", "fast")...)
 		d.Remove(t, repo+":v2")
+		code, out, errs = run(t, docker("pull", repo+":v3", "--no-fallback")...)
+		if code != ExitOK || !strings.Contains(errs, "2 deltas from "+repo+":v1") || !strings.HasSuffix(strings.TrimSpace(out), manifestDigest(t, "docker://"+repo+":v3")) {
+			t.Errorf("%d: %s%s", code, out, errs)
+		}
+		t.Log(errs)
+		if got := d.RunImage(t, repo+":v3"); got != testrig.Greeting(3) {
+			t.Errorf("v3 says %q", got)
+		}
+		d.Remove(t, repo+":v3")
+		// The delta is lost.
+		d.Remove(t, repo+":v2", repo+":v3")
 		var listed []struct{ Digest string }
 		if err := json.Unmarshal([]byte(mustRun(t, docker("list", repo+":v2", "--format", "json")...)), &listed); err != nil || len(listed) != 1 {
 			t.Fatal(listed, err)
