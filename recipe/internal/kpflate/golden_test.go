@@ -48,6 +48,13 @@ var classOf = map[string]Class{
 	"1.11.12": V1_10_2, "1.10.11": V1_10_2, "1.10.2": V1_10_2,
 }
 
+// short tells whether an input is left out to save time, as when another
+// processor is emulated. The small ones are left, code with a flush, text, and
+// a layer, by which most classes are told apart.
+func short(it golden.Item) bool {
+	return testing.Short() && len(it.Data) > 1000 && it.Name != "elf-flush" && it.Name != "text" && it.Name != "tar"
+}
+
 // TestGolden compares with what the real versions wrote.
 func TestGolden(t *testing.T) {
 	f, err := golden.Load()
@@ -56,6 +63,9 @@ func TestGolden(t *testing.T) {
 	}
 	items := map[string]golden.Item{}
 	for _, it := range golden.Items() {
+		if short(it) {
+			continue
+		}
 		items[it.Name] = it
 		if got := golden.Hash(it.Data); got != f.Inputs[it.Name] {
 			t.Fatalf("input %s has hash %s, want %s", it.Name, got, f.Inputs[it.Name])
@@ -82,7 +92,8 @@ func TestGolden(t *testing.T) {
 	}
 	covered := map[Candidate]int{}
 	for _, r := range f.Records {
-		if r.Encoder != golden.Klauspost {
+		it, ok := items[r.Input]
+		if r.Encoder != golden.Klauspost || !ok {
 			continue
 		}
 		done := map[Class]string{}
@@ -100,7 +111,7 @@ func TestGolden(t *testing.T) {
 				}
 				done[class] = want
 				covered[Candidate{class, r.Level}]++
-				got := hash(class, r.Level, items[r.Input])
+				got := hash(class, r.Level, it)
 				if class == V1_18_1 && (r.Input == "skewed" && r.Level >= 7 || r.Input == "zeros" && r.Level == 9) {
 					// A bug of that version: a table for a block without matches
 					// has no code for its end. What it wrote does not inflate.
@@ -132,7 +143,7 @@ func TestPgzipGolden(t *testing.T) {
 	}
 	n := 0
 	for _, r := range f.Records {
-		if r.Encoder != golden.Pgzip {
+		if r.Encoder != golden.Pgzip || testing.Short() && len(items[r.Input].Data) > 0 && (r.Input != "tar" || r.Level != DefaultCompression) {
 			continue
 		}
 		for want, versions := range r.Outputs {
