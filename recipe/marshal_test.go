@@ -119,7 +119,7 @@ func TestUnknownEncoder(t *testing.T) {
 func TestRegistry(t *testing.T) {
 	want := map[encoderID]string{
 		1:  "Go compress/flate 1.8-1.26",
-		11: "klauspost flate 1.20.0-1.20.3", 12: "klauspost flate 1.18.2-1.19.2",
+		10: "klauspost flate Go 1.27", 11: "klauspost flate 1.20.0-1.20.3", 12: "klauspost flate 1.18.2-1.19.2",
 		13: "klauspost flate 1.18.1", 14: "klauspost flate 1.15.15-1.17.11",
 		15: "klauspost flate 1.15.11-1.15.14", 16: "klauspost flate 1.15.10",
 		17: "klauspost flate 1.15.0-1.15.9", 18: "klauspost flate 1.14.3-1.14.4",

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"os/exec"
 	"testing"
+
+	"github.com/docker-delta/docker-delta/recipe/golden"
+	"github.com/docker-delta/docker-delta/recipe/internal/kpflate"
 )
 
 // program is a compressor that is installed on this machine, or not.
@@ -51,5 +54,26 @@ func TestPrograms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGo127: Go 1.27 brings klauspost's encoder with a change at level 9.
+func TestGo127(t *testing.T) {
+	for _, it := range golden.Items() {
+		if it.Name != "tar" {
+			continue
+		}
+		var out bytes.Buffer
+		w, err := kpflate.NewWriter(&out, kpflate.Go1_27, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(it.Data)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if r := roundTrip(t, Deflate, out.Bytes(), Options{Concurrency: 2}); !bytes.Contains([]byte(r.String()), []byte("Go 1.27 level 9")) {
+			t.Errorf("taken for %s", r)
+		}
 	}
 }

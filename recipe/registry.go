@@ -22,8 +22,8 @@ const (
 // number is the encoder's name on the wire: it is never changed and never given
 // to another class. Neither are the numbers of framings, levels and settings.
 //
-//	 1 –  9  Go's compress/flate
-//	10 – 29  klauspost/compress/flate
+//	 1 –  9  Go's compress/flate up to Go 1.26
+//	10 – 29  klauspost/compress/flate, and Go's of 1.27, which is made from it
 //	30 – 49  the zlib family
 //	50 – 69  klauspost/compress/zstd
 //	90       corrections of package predeflate, which name their own predictor
@@ -45,6 +45,7 @@ var registry = []*encoder{
 	klauspost(24, kpflate.V1_10_2),
 	klauspost(22, kpflate.V1_12_2),
 	klauspost(25, kpflate.V1_18_0),
+	klauspost(10, kpflate.Go1_27),
 
 	{idZlib, Deflate, "zlib", "1.2-1.3", zlibLevels, flushes, openZlib(zlibenc.Zlib), nil},
 	{idGNU, Deflate, "GNU gzip", "1.2-1.14", zlibLevels, plain, openZlib(zlibenc.GNU), nil},
