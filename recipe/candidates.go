@@ -276,12 +276,19 @@ func (h headerHints) opts(id encoderID) uint32 {
 }
 
 // unusual lists settings of zlib that only careful programs use, such as
-// writers of PNG.
+// writers of PNG, and builds of busybox with more memory.
 func (h headerHints) unusual(f Format) []coding {
-	if f != Zlib {
-		return nil
-	}
 	var list []coding
+	if f == Gzip && h.os == 3 {
+		for _, level := range []int8{6, 9, 5, 7, 8, 4} {
+			for _, mem := range []uint32{8, 9} {
+				list = append(list, coding{encoder: idBusybox, level: level, opts: mem << zlibMemLevel})
+			}
+		}
+	}
+	if f != Zlib {
+		return list
+	}
 	for _, level := range []int8{9, 6, 8, 7, 5, 4, 3, 2, 1} {
 		for _, o := range []uint32{9 << zlibMemLevel, 1 << zlibStrategy, 9<<zlibMemLevel | 1<<zlibStrategy} {
 			if h.levelPenalty(level) == 0 {

@@ -2,7 +2,10 @@ package recipe
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/docker-delta/docker-delta/recipe/golden"
@@ -75,5 +78,24 @@ func TestGo127(t *testing.T) {
 		if r := roundTrip(t, Deflate, out.Bytes(), Options{Concurrency: 2}); !bytes.Contains([]byte(r.String()), []byte("Go 1.27 level 9")) {
 			t.Errorf("taken for %s", r)
 		}
+	}
+}
+
+// TestBusyboxBuilds: builds with the option GZIP_FAST=1 use more memory.
+func TestBusyboxBuilds(t *testing.T) {
+	plain := golden.Tar(12, 300_000)
+	packed := bytes.NewBuffer([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3})
+	e, err := coding{encoder: idBusybox, level: 6, opts: 8 << zlibMemLevel}.take(packed, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Write(plain)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := binary.LittleEndian.AppendUint32(packed.Bytes(), crc32.ChecksumIEEE(plain))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(plain)))
+	if r := roundTrip(t, Gzip, b, Options{}); !strings.Contains(r.String(), "busybox gzip 1.x level 6, memory level 8") {
+		t.Errorf("taken for %s", r)
 	}
 }
