@@ -18,7 +18,7 @@ const (
 // have to be only cost time.
 func bytesParams(n uint64) literalParams {
 	b := max(minBytesBits, min(maxBytesBits, uint(bits.Len64(n))+6))
-	return literalParams{contexts: 16, tableBits: b, historyBits: b}
+	return literalParams{contexts: 16, tableBits: b, historyBits: b, refined: true}
 }
 
 // CompressBytes codes b as a whole, for metadata. The result is never much

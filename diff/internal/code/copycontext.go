@@ -24,10 +24,9 @@ func (m *mixCopyCoder) mixedDifferent(next uint64, at uint32, bit int) bool {
 		hash32(a, m.flags&3, p0),
 	}
 	best := m.guesses.inputs(f.extra)
-	f.sel = [3]int{
-		int(m.flags&0xff<<2 | at),
+	f.sel = [2]int{
+		int(m.flags&0x3f<<2|at)<<5 | best,
 		int(run<<8) | min(15, bucket(m.since))<<4 | min(15, bucket(m.lengths[0])),
-		best,
 	}
 	f.apmCtx = [2]int{int(hash32(p0, p&0xff, 8) & (bitAPM0 - 1)), int(m.flags & (bitAPM1 - 1))}
 	bit = f.code(m.c, bit)
@@ -79,7 +78,7 @@ func (m *mixCopyCoder) difference(next uint64, at uint32, diff int, fresh bool) 
 	if best >= 0 {
 		conf = s.guess[best].conf >> 2
 	}
-	s.sel = [2]int{int(run<<8 | d&0xff), conf<<5 | int(run<<2|at64)}
+	s.sel = conf<<5 | int(run<<2|at64)
 	s.apmCtx = int(p0)
 	return s.code(m.c, diff)
 }
@@ -115,7 +114,7 @@ func (m *mixCopyCoder) hitGuess(next uint64, at uint32, best int, right bool) bo
 		hash32(sym, m.last&0xffff, 7),
 		hash32(uint32(next), run, sym),
 	}
-	h.sel = [3]int{int(agree), kind, int(run<<2 | at)}
+	h.sel = [2]int{int(agree), kind}
 	h.apmCtx = [2]int{int(hash32(sym, p0, 9) & (bitAPM0 - 1)), kind}
 	return h.code(m.c, bit) != 0
 }

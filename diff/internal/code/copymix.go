@@ -38,30 +38,34 @@ type copyParams struct {
 	guessFirst bool // ask for the best guess before the difference bit by bit
 	tableBits  uint
 	bitTable   uint
+	refined    bool   // correct what the mixers say
+	quickAfter int    // equal bytes after which decisions may be quick
 	quickLimit uint32 // a quiet byte is decided by mixing from this probability on
 }
 
 var copyLevels = [...]copyParams{
-	Default: {differsContexts: 9, hitContexts: 7, diffContexts: 9, guesses: 4, guessFirst: true, tableBits: 22, bitTable: 15, quickLimit: 65536 / 100},
-	Max:     {differsContexts: 14, diffContexts: 16, guesses: 6, tableBits: 22, bitTable: 17, quickLimit: 65536 / 400},
+	Default: {differsContexts: 9, hitContexts: 7, diffContexts: 9, guesses: 4, guessFirst: true, tableBits: 20, bitTable: 15, quickAfter: 2, quickLimit: 65536 / 100},
+	Max:     {differsContexts: 14, diffContexts: 16, guesses: 6, tableBits: 22, bitTable: 17, refined: true, quickAfter: 8, quickLimit: 65536 / 400},
 }
 
 const (
 	// zoneLength is the number of equal bytes after which single decisions end.
 	zoneLength = 256
-	// quickAfter is the number of equal bytes after which decisions may be quick.
-	quickAfter = 8
 	quickBits  = 17
 )
 
 func newMixCopyCoder(c *binaryCoder, level Level) *mixCopyCoder {
 	p := copyLevels[level]
 	m := &mixCopyCoder{c: c, params: p}
-	m.differs = newBitModel(p.bitTable, p.differsContexts, p.guesses, [3]int{1 << 10, 1 << 11, 32}, 1<<19, 10)
+	m.differs = newBitModel(p.bitTable, p.differsContexts, p.guesses, [2]int{1 << 13, 1 << 11}, 1<<19, 15)
 	if p.guessFirst {
-		m.hit = newBitModel(p.bitTable, p.hitContexts, 0, [3]int{729, 6 * guessConfs, 32}, 1<<21, 10)
+		m.hit = newBitModel(p.bitTable, p.hitContexts, 0, [2]int{729, 6 * guessConfs}, 1<<21, 15)
 	}
-	m.diff = newSymbolModel(p.tableBits, p.diffContexts, p.guesses, [2]int{1 << 11, 1 << 10}, 20)
+	m.diff = newSymbolModel(p.tableBits, p.diffContexts, p.guesses, 1<<10, 30)
+	if p.refined {
+		m.differs.refine()
+		m.diff.refine()
+	}
 	m.gaps = newNumberModel()
 	m.guesses.init(p.guesses)
 	for i := range m.quick {
@@ -178,7 +182,7 @@ func (m *mixCopyCoder) different(next uint64, at uint32, d bool) bool {
 	if d {
 		bit = 1
 	}
-	if m.since < quickAfter {
+	if m.since < m.params.quickAfter {
 		return m.mixedDifferent(next, at, bit)
 	}
 	a := &m.quick[0][hash(next&0xff, m.pred&0xffffff)>>(64-quickBits)]

@@ -14,17 +14,17 @@ import (
 // means another format: old deltas can no longer be read.
 var goldens = map[string]string{
 	"bytes 0":    "1080 b3100d2f5607b3f9",
-	"bytes 1":    "635 b915bf3831425148",
-	"bytes 2":    "635 65fc8fa78de3aab5",
+	"bytes 1":    "632 90ad8485f58d32e8",
+	"bytes 2":    "632 a245b11b7322f3d9",
 	"copies 0":   "1936 820b6d32098c9abd",
-	"copies 1":   "1811 b871c81588dd891e",
-	"copies 2":   "1790 8bc67bf39b4750f3",
+	"copies 1":   "1927 29abb2fd7fcad9fe",
+	"copies 2":   "1824 36fcd79d67051f03",
 	"integers 0": "799 5dc62644f969869a",
-	"integers 1": "656 f2227df15ba735dc",
-	"integers 2": "656 a2eb9c3ab70185fa",
+	"integers 1": "680 0550b82585946949",
+	"integers 2": "680 0b3af67a0f897495",
 	"literals 0": "1669 05a0fbea4232ca1b",
-	"literals 1": "627 5af5586e8e574386",
-	"literals 2": "628 5d1e9bcf0f4811fb",
+	"literals 1": "654 bd0313cbea15fa0a",
+	"literals 2": "667 838ce66b46cb5462",
 }
 
 // codeAll codes something of every kind, and gives the coded form of each.

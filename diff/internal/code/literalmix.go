@@ -5,6 +5,7 @@ package code
 // bytes at the place.
 type mixLiteralCoder struct {
 	c       *binaryCoder
+	params  literalParams
 	model   *symbolModel
 	pos     int64
 	last    uint64 // the last 8 bytes, the last lowest
@@ -19,19 +20,23 @@ type literalParams struct {
 	contexts    int
 	tableBits   uint
 	historyBits uint
+	refined     bool // correct what the mixer says
 }
 
 var literalLevels = [...]literalParams{
-	Default: {contexts: 10, tableBits: 22, historyBits: 22},
-	Max:     {contexts: 16, tableBits: 24, historyBits: 23},
+	Default: {contexts: fewContexts, tableBits: 21, historyBits: 21},
+	Max:     {contexts: 16, tableBits: 23, historyBits: 22, refined: true},
 }
 
 // beforeUsed is how many bytes before a literal are taken into account.
 const beforeUsed = 16
 
 func newMixLiteralCoder(c *binaryCoder, p literalParams) *mixLiteralCoder {
-	m := &mixLiteralCoder{c: c, history: newRing(p.historyBits)}
-	m.model = newSymbolModel(p.tableBits, p.contexts, 3, [2]int{1 << 10, 1 << 8}, 16)
+	m := &mixLiteralCoder{c: c, params: p, history: newRing(p.historyBits)}
+	m.model = newSymbolModel(p.tableBits, p.contexts, 3, 1<<11, 24)
+	if p.refined {
+		m.model.refine()
+	}
 	for i, n := range [...]uint{7, 4} {
 		m.matches[i] = matcher{min: n, index: make([]uint32, 1<<min(18, p.historyBits))}
 	}
@@ -100,27 +105,17 @@ func (m *mixLiteralCoder) code(sym int) int {
 	}
 	old := &s.guess[2]
 	old.sym, old.conf = m.old.guess()
-	l, at := m.last, uint64(m.pos&3)
-	s.ctx = [maxContexts]uint64{
-		hash(l&0xff, 1),
-		hash(l&0xffff, 2),
-		hash(l&0xffffff, 3),
-		hash(l&0xffffffff, 4),
-		hash(l&0xffffffffffff, 5),
-		hash(uint64(m.word), l&0xff|6<<8),
-		hash(l>>24&0xff, 7|at<<8),
-		hash(l>>24&0xff00ff, 8|at<<8),
-		hash(l>>56|l&0xff<<8, 9|at<<8),
-		hash(l>>8&0xffff, 10),
-		hash(l&0xffffffffff, 11),
-		hash(l&0xf0f0f0ff, 12),
-		hash(l>>24&0xffff, 13|at<<8),
-		hash(l>>56|l>>24&0xff<<8, 14|at<<8),
-		hash(l>>16&0xffff, 15),
-		hash(at, 16),
+	text := 0
+	if m.params.contexts > fewContexts {
+		m.contextsAll()
+	} else if isText(m.last) {
+		text = 1
+		m.contextsOfText()
+	} else {
+		m.contextsOfBinary()
 	}
-	s.sel = [2]int{longest<<5 | m.old.state(), int(l & 0xff)}
-	s.apmCtx = int(l & 0xff)
+	s.sel = text<<10 | int(m.last&0xff)<<2 | worth(longest)
+	s.apmCtx = int(m.last & 0xff)
 	sym = s.code(m.c, sym)
 	for i := range m.matches {
 		m.matches[i].check(s.guess[i].sym == sym)

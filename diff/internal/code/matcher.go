@@ -31,10 +31,19 @@ func (m *matcher) stop() { m.place, m.length = 0, 0 }
 
 // find looks for a place unless there is one, after a byte was put.
 func (m *matcher) find(r *ring, last uint64) {
-	slot := &m.index[hash(last<<(64-8*m.min), 0)>>32&uint64(len(m.index)-1)]
-	place := int(*slot)
-	*slot = uint32(r.n)
-	if m.place != 0 || place == 0 || r.n-place > r.mask-32 {
+	h := hash(last<<(64-8*m.min), 0)
+	slot := &m.index[h>>32&uint64(len(m.index)-1)]
+	e := *slot
+	// An entry is a position modulo the ring's size, and above it as many bits
+	// of the hash as fit, which save most looks into the ring.
+	check := uint32(h) &^ uint32(r.mask)
+	*slot = check | uint32(r.n&r.mask)
+	if m.place != 0 || e&^uint32(r.mask) != check {
+		return
+	}
+	back := (r.n - int(e)) & r.mask
+	place := r.n - back
+	if back == 0 || place <= 0 || back > r.mask-32 {
 		return
 	}
 	n := 0
@@ -93,14 +102,6 @@ func (f *follower) guess() (sym, conf int) {
 		return -1, 0
 	}
 	return int(f.old[f.at]), min(f.length, 15)<<3 | min(f.misses, 7)
-}
-
-// state is less than 32.
-func (f *follower) state() int {
-	if f.at >= len(f.old) {
-		return 0
-	}
-	return 1 + min(f.length, 15)
 }
 
 // follow moves on after a byte, or to the nearest place where the old bytes

@@ -14,7 +14,9 @@ type numberModel struct {
 const numberContexts = 6
 
 func newNumberModel() *numberModel {
-	return &numberModel{bit: newBitModel(14, numberContexts, 0, [3]int{128, 1024, 1}, 1<<21, 10)}
+	n := &numberModel{bit: newBitModel(14, numberContexts, 0, [2]int{128, 1024}, 1<<21, 15)}
+	n.bit.refine()
+	return n
 }
 
 // code codes v. group, less than 8, selects weights.
@@ -47,7 +49,7 @@ func (n *numberModel) decide(c *binaryCoder, bit int, node uint32, group, kind i
 	for i, h := range ctx {
 		m.ctx[i] = hash32(node, h, uint32(i))
 	}
-	m.sel = [3]int{kind, kind<<3 | group, 0}
+	m.sel = [2]int{kind, kind<<3 | group}
 	m.apmCtx = [2]int{int(m.ctx[0] & (bitAPM0 - 1)), kind<<3 | group}
 	return m.code(c, bit)
 }

@@ -8,16 +8,17 @@ package code
 // node of the binary tree of half a symbol. So a context costs two cache misses
 // per symbol.
 type symbolModel struct {
-	table    []history
+	table    []line
 	mask     uint32
 	contexts int
 	ctx      [maxContexts]uint64 // hashes of the contexts, set by the caller
-	base     [maxContexts]uint32 // their lines
+	base     [maxContexts]*line  // their lines
 	probs    [maxContexts]historyProbs
 	guesses  int
 	guess    [maxGuesses]guess // set by the caller
 	mixer    *mixer
-	sel      [2]int // sets of the mixer's weights, set by the caller
+	sel      int  // set of the mixer's weights, set by the caller
+	refined  bool // by the two stages that follow
 	apms     [2]apm
 	apmCtx   int // set by the caller, less than 256
 }
@@ -31,6 +32,9 @@ const (
 	symbolLimit = 255
 )
 
+// A line is a check and the histories of the nodes of half a symbol's tree.
+type line [16]history
+
 // A guess says what the whole symbol may be.
 type guess struct {
 	sym   int                      // or -1
@@ -40,10 +44,10 @@ type guess struct {
 	bit   int
 }
 
-func newSymbolModel(tableBits uint, contexts, guesses int, sets [2]int, rate int32) *symbolModel {
+func newSymbolModel(tableBits uint, contexts, guesses int, set int, rate int32) *symbolModel {
 	m := &symbolModel{
-		table:    make([]history, 1<<tableBits),
-		mask:     1<<tableBits - 16,
+		table:    make([]line, 1<<(tableBits-4)),
+		mask:     1<<(tableBits-4) - 1,
 		contexts: contexts,
 		guesses:  guesses,
 	}
@@ -55,41 +59,47 @@ func newSymbolModel(tableBits uint, contexts, guesses int, sets [2]int, rate int
 		m.guess[i].sym = -1
 	}
 	inputs := contexts + guesses + 1
-	m.mixer = newMixer(inputs, [3]int{256, sets[0], sets[1]}, 65536*5/2/int32(inputs), rate)
+	m.mixer = newMixer(inputs, [2]int{256, set}, 65536*5/2/int32(inputs), rate)
 	m.mixer.in[inputs-1] = 256
-	m.apms[0].init(256*256, 6)
-	m.apms[1].init(256, 6)
 	return m
+}
+
+// symbolAPM is the number of contexts of the first of a symbolModel's last
+// stages.
+const symbolAPM = 1 << 13
+
+// refine adds two stages that correct the mixer in contexts of their own.
+func (m *symbolModel) refine() {
+	m.refined = true
+	m.apms[0].init(symbolAPM, 6)
+	m.apms[1].init(256, 6)
 }
 
 // line finds the histories of a context, or takes the place of those that
 // have seen least among three.
-func (m *symbolModel) line(h uint64) uint32 {
+func (m *symbolModel) line(h uint64) *line {
 	check := history(h>>56) | 1
-	t := m.table
 	i := uint32(h) & m.mask
-	if t[i] == check {
-		return i
+	l := &m.table[i]
+	if l[0] == check {
+		return l
 	}
-	j := i ^ 16
-	if t[j] == check {
-		return j
+	l1, l2 := &m.table[i^1], &m.table[i^2]
+	if l1[0] == check {
+		return l1
 	}
-	k := i ^ 32
-	if t[k] == check {
-		return k
+	if l2[0] == check {
+		return l2
 	}
-	a, b, c := stateTotal[t[i+1]], stateTotal[t[j+1]], stateTotal[t[k+1]]
-	if b < a {
-		i, a = j, b
+	least := stateTotal[l[1]]
+	if n := stateTotal[l1[1]]; n < least {
+		l, least = l1, n
 	}
-	if c < a {
-		i = k
+	if stateTotal[l2[1]] < least {
+		l = l2
 	}
-	l := t[i : i+16 : i+16]
-	clear(l)
-	l[0] = check
-	return i
+	*l = line{check}
+	return l
 }
 
 // code codes sym in the contexts that are set, or decodes it.
@@ -100,7 +110,7 @@ func (m *symbolModel) code(c *binaryCoder, sym int) int {
 			for i := range m.ctx[:m.contexts] {
 				h := m.ctx[i]
 				if left == 4 {
-					h = hash(h, uint64(node))
+					h = (h ^ uint64(node)<<32) * 0x9E3779B97F4A7C15
 				}
 				m.base[i] = m.line(h ^ h>>29)
 			}
@@ -122,19 +132,18 @@ func (m *symbolModel) code(c *binaryCoder, sym int) int {
 // predict gives the probability that the next bit, which is left bits above
 // the symbol's lowest, is 1.
 func (m *symbolModel) predict(node int, left uint, sub uint32) int32 {
-	in := &m.mixer.in
-	nc := m.contexts
-	for i := range m.base[:nc] {
-		s := m.table[m.base[i]+sub]
+	in := m.mixer.in[:m.contexts]
+	for i := range in {
 		in[i] = 0
-		if s != 0 {
+		if s := m.base[i][sub&15]; s != 0 {
 			in[i] = stretch(m.probs[i][s].p16())
 		}
 	}
+	nc := m.contexts
 	for i := range m.guess[:m.guesses] {
 		g := &m.guess[i]
 		g.cur = nil
-		in[nc+i] = 0
+		m.mixer.in[nc+i] = 0
 		if g.sym >= 0 && (g.sym|256)>>(left+1) == node {
 			g.bit = g.sym >> left & 1
 			g.cur = &g.probs[g.conf]
@@ -142,21 +151,25 @@ func (m *symbolModel) predict(node int, left uint, sub uint32) int32 {
 			if g.bit == 0 {
 				st = -st
 			}
-			in[nc+i] = st
+			m.mixer.in[nc+i] = st
 		}
 	}
-	st := m.mixer.mix(node, m.sel[0], m.sel[1])
-	p := 2*squash(st) + m.apms[0].refine(st, m.apmCtx<<8|node) + m.apms[1].refine(st, node)
-	return max(16, min(65536-16, p>>2))
+	st := m.mixer.mix(node, m.sel)
+	p := squash(st)
+	if m.refined {
+		first := int(uint32(m.apmCtx<<8|node) * 0x9E3779B1 >> 19)
+		p = (2*p + m.apms[0].refine(st, first) + m.apms[1].refine(st, node)) >> 2
+	}
+	return max(16, min(65536-16, p))
 }
 
 func (m *symbolModel) update(bit int, sub uint32) {
-	for i := range m.base[:m.contexts] {
-		h := &m.table[m.base[i]+sub]
-		if *h != 0 {
-			m.probs[i][*h].update(bit, symbolLimit)
+	for i, l := range m.base[:m.contexts] {
+		s := l[sub&15]
+		if s != 0 {
+			m.probs[i][s].update(bit, symbolLimit)
 		}
-		*h = nextState[*h][bit&1]
+		l[sub&15] = nextState[s][bit&1]
 	}
 	for i := range m.guess[:m.guesses] {
 		if g := &m.guess[i]; g.cur != nil {
@@ -164,6 +177,8 @@ func (m *symbolModel) update(bit int, sub uint32) {
 		}
 	}
 	m.mixer.update(bit)
-	m.apms[0].update(bit)
-	m.apms[1].update(bit)
+	if m.refined {
+		m.apms[0].update(bit)
+		m.apms[1].update(bit)
+	}
 }
