@@ -343,9 +343,10 @@ func (m *watermark) set(at int64) {
 	m.cond.Broadcast()
 }
 
+// wake lets those who wait look at their contexts.
 func (m *watermark) wake() {
 	m.mu.Lock()
-	m.mu.Unlock() //nolint:staticcheck // a waiter is either before its check or waiting
+	defer m.mu.Unlock()
 	m.cond.Broadcast()
 }
 

@@ -52,8 +52,7 @@ type Level int
 const (
 	// Default looks thoroughly and codes by context mixing.
 	Default Level = iota
-	// Fast looks for matches coarsely, knows no executables, and codes with
-	// zstd.
+	// Fast looks for matches coarsely and codes with zstd.
 	Fast
 	// Max mixes more contexts: smaller by a few percent, several times slower
 	// to write and to read.

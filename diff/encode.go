@@ -40,9 +40,11 @@ func Encode(ctx context.Context, w io.Writer, target io.ReaderAt, pieces []Piece
 		return Stats{}, err
 	}
 	f.indexes = []*Index{ix, self}
+	opt.debugf("diff: %d of %d target bytes are to be matched", searched(pieces), l.target)
 	if err := f.all(ctx, l, pieces, opt); err != nil {
 		return Stats{}, err
 	}
+	opt.debugf("diff: %d operations, %d executables", len(l.ops), len(l.groups))
 	if err := l.check(); err != nil {
 		return Stats{}, fmt.Errorf("diff: internal error: %w", err)
 	}
@@ -70,6 +72,16 @@ func indexTarget(ctx context.Context, s space, pieces []Piece, opt Options) (*In
 	return NewIndex(ctx, s, s.merge(list), opt)
 }
 
+// searched counts the bytes of pieces for which operations are looked for.
+func searched(pieces []Piece) (n int64) {
+	for _, p := range pieces {
+		if p.Same < 0 {
+			n += p.Len
+		}
+	}
+	return n
+}
+
 // job is a run of pieces that one goroutine works on.
 type job struct {
 	pieces []Piece
@@ -88,7 +100,7 @@ const (
 	// jobSize is the number of target bytes from which on a job is full.
 	jobSize = 1 << 20
 	// matchMemory bounds what all jobs together may hold at a time.
-	matchMemory = 900 << 20
+	matchMemory = 640 << 20
 )
 
 // all finds the operations of all pieces, in order.
@@ -183,7 +195,12 @@ func (p Piece) weight() int64 {
 	for _, e := range p.Candidates {
 		old += e.Len
 	}
-	return 3*min(p.Len, maxNew) + 7*min(old, maxOld)
+	old = min(old, maxOld)
+	index := 4 * old
+	if old > largeOld {
+		index = 2*old + 64<<20
+	}
+	return 2*min(p.Len, maxNew) + 2*old + index
 }
 
 func (f *finder) job(ctx context.Context, j *job, r *found) error {

@@ -1,7 +1,7 @@
 package diff
 
 import (
-	"bytes"
+	"slices"
 	"sort"
 
 	"github.com/docker-delta/docker-delta/diff/internal/match"
@@ -16,8 +16,10 @@ const (
 	maxOld = 128 << 20
 	// maxNew bounds the target bytes that are matched at once.
 	maxNew = 128 << 20
-	// largeOld is the size from which on only every other place is indexed.
-	largeOld = 48 << 20
+	// largeOld and hugeOld are the sizes from which on only every second and
+	// every fourth place is indexed.
+	largeOld = 16 << 20
+	hugeOld  = 64 << 20
 	// minGap is the least literal that is looked up everywhere.
 	minGap = 48
 )
@@ -72,7 +74,9 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	file := f.executable(p, old)
 	if file != nil {
 		canonicalNew = predict.Canonical(data)
-		canonicalOld = append(bytes.Clone(predict.Canonical(file)), old.bytes[len(file):]...)
+		if c := predict.Canonical(file); &c[0] != &file[0] {
+			canonicalOld = slices.Concat(c, old.bytes[len(file):])
+		}
 	}
 	var list opList
 	if len(old.bytes) > 0 {
@@ -101,7 +105,7 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 // executable returns the bytes of the first candidate when the piece may be a
 // newer version of an executable.
 func (f *finder) executable(p Piece, old *text) []byte {
-	if f.level == Fast || len(old.parts) == 0 || p.Len < 4096 || old.parts[0].ext != p.Candidates[0] {
+	if len(old.parts) == 0 || p.Len < 4096 || old.parts[0].ext != p.Candidates[0] {
 		return nil
 	}
 	return old.bytes[:old.parts[0].ext.Len]
@@ -111,6 +115,8 @@ func (f *finder) matching(old int) match.Options {
 	switch {
 	case f.level == Fast:
 		return match.Options{Step: 4, Tries: 2}
+	case old > hugeOld:
+		return match.Options{Step: 4}
 	case old > largeOld:
 		return match.Options{Step: 2}
 	}
