@@ -90,25 +90,40 @@ func (s *search) solve(i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	best, most, err := s.longest(i, list)
+	if err == nil && most == 0 && !s.opt.HintOnly {
+		best, most, err = s.longest(i, s.in.lateCandidates(&s.spans[i]))
+	}
+	if err != nil {
+		return 0, err
+	}
+	if most == 0 {
+		return s.correct(i)
+	}
+	s.assign(i, most, best)
+	return most, nil
+}
+
+// longest returns the coding of the list that fits the most spans from i on, and
+// their number.
+func (s *search) longest(i int, list []coding) (best coding, most int, err error) {
 	if s.in.Format != Zstd {
 		if list, err = s.sieve(i, list); err != nil {
-			return 0, err
+			return best, 0, err
 		}
 	}
-	var best coding
-	most := 0
 	for len(list) > 0 && i+most < len(s.spans) {
 		chunk := list[:min(len(list), max(1, s.opt.Concurrency))]
 		list = list[len(chunk):]
 		if s.plainFrom(i) >= weedFrom {
 			if chunk, err = s.weed(i, chunk); err != nil {
-				return 0, err
+				return best, 0, err
 			}
 		}
 		for _, c := range chunk {
 			n, err := s.try(i, c, maxSize, s.opt.Concurrency)
 			if err != nil {
-				return 0, err
+				return best, 0, err
 			}
 			if n > most {
 				best, most = c, n
@@ -118,11 +133,7 @@ func (s *search) solve(i int) (int, error) {
 			}
 		}
 	}
-	if most == 0 {
-		return s.correct(i)
-	}
-	s.assign(i, most, best)
-	return most, nil
+	return best, most, nil
 }
 
 func (s *search) assign(i, n int, c coding) {

@@ -73,6 +73,7 @@ func (c coding) sieved() bool { return c.encoder >= idZlib && c.encoder <= idPig
 // programs of the family differ in where they end blocks.
 func (c coding) tokenClass() coding {
 	c.framing, c.arg = oneStream, 0
+	c.opts &^= 1 << zlibIndependent
 	if c.encoder == idBusybox {
 		c.level = max(c.level, 4)
 		return c
@@ -136,4 +137,58 @@ func sameTokens(a, b []tokens.Token, size int64) bool {
 		size -= int64(a[i].Len())
 	}
 	return true
+}
+
+// lateCandidates lists codings that take a look into the stream to know: pigz
+// with pieces of another size, or independent ones. It ends a piece with an empty
+// block.
+func (in *Input) lateCandidates(p *span) []coding {
+	if in.Format == Zstd {
+		return nil
+	}
+	size := in.firstPiece(p)
+	if size < minPiece || size >= min(p.plain, maxPiece) {
+		return nil
+	}
+	h := in.hintsOf(p.literal)
+	var list []coding
+	for _, level := range zlibLevels {
+		if h.levelPenalty(level) > 0 {
+			continue
+		}
+		for _, id := range []encoderID{idPigz, idPigzSingle} {
+			for _, o := range []uint32{0, 1 << zlibIndependent} {
+				list = append(list, coding{encoder: id, framing: pigz, level: level, opts: o, arg: uint64(size)})
+			}
+		}
+	}
+	return list
+}
+
+// lookFor is how many plain bytes are decoded to find the first piece.
+const lookFor = 4 << 20
+
+// firstPiece returns the number of plain bytes before the first empty block, 0 if
+// there is none soon.
+func (in *Input) firstPiece(p *span) int64 {
+	r := tokens.NewReader(bufio.NewReader(io.NewSectionReader(in.Compressed, p.body[0], p.body[1]-p.body[0])))
+	var b tokens.Block
+	for at := int64(0); at <= lookFor; {
+		if err := r.Next(&b); err != nil || b.Last {
+			return 0 // a broken stream is not ours to report
+		}
+		if len(b.Tokens) == 0 && b.Stored == 0 {
+			return at
+		}
+		for range b.Stored {
+			if _, err := r.Byte(); err != nil {
+				return 0
+			}
+		}
+		at += int64(b.Stored)
+		for _, t := range b.Tokens {
+			at += int64(t.Len())
+		}
+	}
+	return 0
 }
