@@ -25,7 +25,7 @@ var errTooLarge = errors.New("the package is larger than it is worth")
 
 // Fetch brings a package into dir, which it makes an OCI layout that
 // delta.Open reads. Every blob is verified; a download that breaks off goes on
-// where it stopped. A package of more than limit bytes is refused before its
+// where it stopped, also in a later call for the same dir. A package of more than limit bytes is refused before its
 // blobs are fetched; 0 is no limit.
 func (r *Repository) Fetch(ctx context.Context, desc ocispec.Descriptor, dir string, limit int64) error {
 	if err := desc.Digest.Validate(); err != nil || desc.Digest.Algorithm() != digest.SHA256 {
@@ -128,6 +128,7 @@ func (r *Repository) fetchBlob(ctx context.Context, desc ocispec.Descriptor, pat
 		wait = min(2*wait, 10*time.Second)
 	}
 	if at != desc.Size || !sum.Verified() {
+		_ = os.Remove(path) // or it would be believed to be the beginning
 		return fmt.Errorf("%w: its bytes do not match its digest", format.ErrCorrupt)
 	}
 	return f.Close()

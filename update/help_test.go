@@ -23,6 +23,22 @@ func (f *flipper) Write(p []byte) (int, error) {
 	return f.ResponseWriter.Write(bad)
 }
 
+// cutter breaks the connection after so many bytes.
+type cutter struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	if len(p) > c.left {
+		_, _ = c.ResponseWriter.Write(p[:c.left])
+		c.ResponseWriter.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	c.left -= len(p)
+	return c.ResponseWriter.Write(p)
+}
+
 // blobsOf lists the digests of a package's blobs.
 func blobsOf(t *testing.T, r *rig, l Listed) []string {
 	t.Helper()

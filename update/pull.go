@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/opencontainers/go-digest"
@@ -123,11 +121,11 @@ func (p *Plan) full(ctx context.Context, why error) (*Result, error) {
 
 // deltas fetches and applies the steps.
 func (p *Plan) deltas(ctx context.Context) (*Result, error) {
-	dir, err := os.MkdirTemp(p.opt.Resources.TempDir, "docker-delta-pull-")
+	down, err := p.downloads()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer down.close()
 	from := p.opt.Deltas
 	if from == "" {
 		from = p.Name
@@ -146,14 +144,14 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 	left := p.FullCost
 	for i, e := range p.Steps {
 		p.progressStep("fetch delta", i)
-		if err := repo.Fetch(ctx, e.Manifest, p.stepDir(dir, i), left); err != nil {
+		if err := repo.Fetch(ctx, e.Manifest, down.of(e), left); err != nil {
 			return nil, err
 		}
 		left = max(left-e.Size, 1)
 	}
-	for i := range p.Steps {
+	for i, e := range p.Steps {
 		p.progressStep("apply delta", i)
-		d, err := delta.Open(ctx, p.stepDir(dir, i))
+		d, err := delta.Open(ctx, down.of(e))
 		if err != nil {
 			return nil, err
 		}
@@ -177,6 +175,7 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	down.done(p.Steps)
 	return &Result{Result: res, Way: Deltas, Fetched: p.Fetched()}, p.check(res)
 }
 
@@ -185,8 +184,6 @@ func (p *Plan) progressStep(stage string, i int) {
 		p.opt.Resources.Progress(delta.Progress{Stage: stage, Layer: i + 1, Layers: len(p.Steps)})
 	}
 }
-
-func (p *Plan) stepDir(dir string, i int) string { return filepath.Join(dir, strconv.Itoa(i)) }
 
 // isTarget makes sure, before anything is stored, that the rebuilt image is the
 // one that the registry names, in the form that the destination keeps.

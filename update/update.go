@@ -36,6 +36,10 @@ type Options struct {
 	Names []string
 	// Deltas is the repository with the deltas; empty is that of the image.
 	Deltas string
+	// Downloads is a directory in which deltas are kept until the image is there,
+	// so that a pull that is interrupted, also by the end of the process, goes on
+	// where it stopped. Empty means a temporary directory.
+	Downloads string
 	// NoFallback makes a failing delta an error, in place of a full pull.
 	NoFallback bool
 	// Warnf, if set, is told what went wrong without being fatal.

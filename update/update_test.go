@@ -282,6 +282,49 @@ func TestFlakyRegistry(t *testing.T) {
 	}
 }
 
+// A pull that dies goes on where it stopped, in another process.
+func TestDownloads(t *testing.T) {
+	r := newRig(t)
+	r.release(1, "v1")
+	want := r.release(2, "v2")
+	r.publish("v2", "v1")
+	found, err := List(t.Context(), r.name("v2"), "", true, r.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs := blobsOf(t, r, found[0])
+	var served []string
+	stop := true
+	r.wrap = func(w http.ResponseWriter, q *http.Request, next http.Handler) {
+		if i := strings.LastIndexByte(q.URL.Path, '/'); q.Method == http.MethodGet && slices.Contains(blobs, q.URL.Path[i+1:]) {
+			served = append(served, q.URL.Path[i+1:]+q.Header.Get("Range"))
+			if stop && len(served) > 1 {
+				w = &cutter{w, 100}
+			}
+		}
+		next.ServeHTTP(w, q)
+	}
+	dir := filepath.Join(t.TempDir(), "downloads")
+	opt := Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), "out"), Bases: []string{hold(t, 1)}, Downloads: dir, NoFallback: true}
+	opt.Registry.Retries = 0
+	plan, err := Find(t.Context(), r.name("v2"), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	if _, err := plan.Run(t.Context()); err == nil {
+		t.Fatal("a cut connection went unnoticed")
+	}
+	served, stop = nil, false
+	_, res, _ := r.pull(t, "v2", 2, want, Options{Bases: opt.Bases, Downloads: dir, NoFallback: true})
+	if res.Way != Deltas || len(served) != 1 || !strings.Contains(served[0], "bytes=100-") {
+		t.Errorf("%s, served %q", res.Way, served)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left in the directory: %v, %v", left, err)
+	}
+}
+
 // Fifty hosts on different versions go to the newest at once. Every third finds
 // its delta broken.
 func TestFleet(t *testing.T) {
