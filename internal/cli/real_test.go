@@ -275,6 +275,32 @@ func TestPodmanLoads(t *testing.T) {
 	podman("rmi", "-f", demo.Name+":v2")
 }
 
+// zstd's own compressor is not among the encoders, and there are no corrections
+// for its format.
+func TestWithoutRecipe(t *testing.T) {
+	ref := through(zstdLayer, "zstd", "-q", "-3", "-c")(t)
+	t.Run("require", func(t *testing.T) { comesBack(t, ref, "", 0, "--exact", "require") })
+	t.Run("auto", func(t *testing.T) {
+		dir := t.TempDir()
+		base, packed := filepath.Join(dir, "base.tar"), filepath.Join(dir, "d")
+		producedImage(1).SaveDockerArchive(t, base)
+		code, _, errs := run(t, "create", "--level", "fast", "docker-archive:"+base, ref, "-o", packed)
+		if code != ExitOK || strings.Count(errs, "warning: a compressed layer will not come back") != 2 {
+			t.Errorf("create: exit code %d\n%s", code, errs)
+		}
+		if got := mustRun(t, "inspect", packed); !strings.Contains(got, "does not come back") {
+			t.Errorf("inspect does not say that the manifest is lost:\n%s", got)
+		}
+		// The image comes back all the same, with another manifest.
+		out := filepath.Join(dir, "out")
+		mustRun(t, "apply", packed, "--base", base, "--to", "oci-archive:"+out)
+		config := func(ref string) string { return testrig.Digest(skopeoRaw(t, "--config", ref)) }
+		if got, want := config("oci-archive:"+out), producedImage(2).ID(); got != want {
+			t.Errorf("image ID %s, want %s", got, want)
+		}
+	})
+}
+
 // skopeoRaw gives the manifest's bytes, or with --config those of the config.
 func skopeoRaw(t *testing.T, args ...string) []byte {
 	t.Helper()
