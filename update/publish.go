@@ -32,6 +32,9 @@ type PublishOptions struct {
 	// base would otherwise fetch; 0 means DefaultMaxShare. Larger ones are not
 	// pushed.
 	MaxShare float64
+	// Tag gives each delta a tag, "delta-" and the beginning of its digest, for
+	// registries whose garbage collection deletes what has none.
+	Tag bool
 	// DryRun makes the deltas and pushes none.
 	DryRun bool
 	// Done, if set, is told of each delta as it is finished.
@@ -236,12 +239,19 @@ func (p *publisher) from(ctx context.Context, tag string, local *localCopy, exis
 		return done, nil
 	}
 	for _, e := range existing {
-		if e.BaseID == base.id && e.BaseChain == base.chain() {
+		if e.BaseID == base.id && e.BaseChain == base.chain() && p.isThere(ctx, e) {
 			done.Outcome, done.Manifest, done.Size = Exists, e.Manifest.Digest, e.Size
 			return done, nil
 		}
 	}
 	return done, p.make(ctx, named, base, local, done)
+}
+
+// isThere asks for a package that is listed: a registry's garbage collection may
+// have deleted it, while its list stayed.
+func (p *publisher) isThere(ctx context.Context, e registry.Entry) bool {
+	_, err := p.repo.Resolve(ctx, e.Manifest.Digest.String())
+	return err == nil
 }
 
 // make creates a delta in a temporary file and pushes it if it is small enough.
@@ -256,18 +266,23 @@ func (p *publisher) make(ctx context.Context, named reference.Named, base *targe
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	made, err := delta.Create(ctx, f, delta.Input{
+	_, err = delta.Create(ctx, f, delta.Input{
 		Bases: []image.Image{&renamed{base, []string{named.String()}}}, Targets: []image.Image{img},
 	}, p.opt.Create)
 	if err != nil {
 		return err
 	}
-	done.Size = made.Size
+	d, err := delta.Open(ctx, f.Name())
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	done.Size = d.Package().Size() // what a registry gives for it
 	share := p.opt.MaxShare
 	if share == 0 {
 		share = DefaultMaxShare
 	}
-	if float64(made.Size) > share*float64(done.Pull) {
+	if float64(done.Size) > share*float64(done.Pull) {
 		done.Outcome = NoSaving
 		return nil
 	}
@@ -275,12 +290,11 @@ func (p *publisher) make(ctx context.Context, named reference.Named, base *targe
 		done.Outcome = Would
 		return nil
 	}
-	d, err := delta.Open(ctx, f.Name())
-	if err != nil {
-		return err
+	tag := ""
+	if p.opt.Tag {
+		tag = "delta-" + d.Package().Descriptor.Digest.Encoded()[:24]
 	}
-	defer d.Close()
-	pushed, err := p.repo.Push(ctx, d.Package(), "")
+	pushed, err := p.repo.Push(ctx, d.Package(), tag)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/registry"
 )
 
 func outcomes(list []Published) string {
@@ -71,6 +72,40 @@ func TestPublish(t *testing.T) {
 		opt.From, opt.Last = nil, 1
 		if _, err := Publish(t.Context(), r.name("latest"), opt); err == nil || !strings.Contains(err.Error(), "--from") {
 			t.Errorf("a tag without a number: %v", err)
+		}
+	})
+}
+
+// A delta that the registry deleted, while it is still listed, is made again; one
+// with a tag stays.
+func TestPublishAgain(t *testing.T) {
+	eachRig(t, func(t *testing.T, r *rig) {
+		r.release(1, "v1")
+		r.release(2, "v2")
+		first := r.publish("v2", "v1")
+		q, err := http.NewRequest(http.MethodDelete, "http://"+r.addr+"/v2/app/manifests/"+first[0].Manifest.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(q)
+		if err != nil || resp.StatusCode != http.StatusAccepted {
+			t.Fatal(resp, err)
+		}
+		resp.Body.Close()
+		amd64 := ocispec.Platform{OS: "linux", Architecture: "amd64"}
+		opt := PublishOptions{Registry: r.options(), From: []string{"v1"}, Tag: true, Create: delta.CreateOptions{Level: delta.Fast}}
+		opt.Registry.Platform, opt.Create.TempDir, opt.Create.Concurrency = &amd64, t.TempDir(), 1
+		again, err := Publish(t.Context(), r.name("v2"), opt)
+		if err != nil || again[0].Outcome != WasPushed || again[0].Manifest != first[0].Manifest {
+			t.Fatalf("%+v, before %+v, %v", again, first, err)
+		}
+		repo, err := registry.Open(t.Context(), r.name("v2"), r.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tag := "delta-" + again[0].Manifest.Encoded()[:24]
+		if d, err := repo.Resolve(t.Context(), tag); err != nil || d.Digest != again[0].Manifest {
+			t.Errorf("%s: %v, %v", tag, d, err)
 		}
 	})
 }

@@ -79,6 +79,7 @@ v1.9-rc1 and v1 are of other kinds.`,
 	c.Flags().IntVar(&opt.Last, "last", 0, "the last N versions before that of IMAGE")
 	c.Flags().BoolVar(&opt.AllPlatforms, "all", false, "deltas for every platform of the image")
 	c.Flags().Float64Var(&share, "max-percent", 100*update.DefaultMaxShare, "push no delta that is larger than this percentage of what a plain pull fetches")
+	c.Flags().BoolVar(&opt.Tag, "tag-deltas", false, "give each delta a tag, for registries that delete what has none")
 	c.Flags().BoolVar(&opt.DryRun, "dry-run", false, "make the deltas, and push none")
 	c.Flags().StringVar(&format, "format", "text", "text or json")
 	_ = c.RegisterFlagCompletionFunc("format", fixed("text", "json"))
