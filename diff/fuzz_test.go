@@ -31,22 +31,17 @@ func (l *limited) ReadAt(b []byte, off int64) (int, error) {
 
 func FuzzDecode(f *testing.F) {
 	r := rand.New(rand.NewPCG(21, 21))
-	ref := randomBytes(r, 20000)
+	ref := randomBytes(r, 3000)
 	target := edited(r, ref, 10)
 	for _, level := range []Level{Fast, Default} {
-		for _, candidates := range [][]Extent{nil, {{0, 20000}}} {
+		for _, candidates := range [][]Extent{nil, {{0, 3000}}} {
 			p := []Piece{{Len: int64(len(target)), Same: -1, Candidates: candidates}}
 			coded, _ := roundTrip(f, ref, target, p, Options{Level: level})
 			f.Add(coded)
 		}
 	}
-	long := append(bytes.Clone(target), make([]byte, frameSize)...)
-	long = append(long, target...)
-	coded, _ := roundTrip(f, nil, long, []Piece{
-		{Len: int64(len(long) - len(target)), Same: -1}, {Len: int64(len(target)), Same: -1}}, Options{Level: Fast})
-	f.Add(coded)
 	f.Fuzz(func(t *testing.T, coded []byte) {
-		d, err := Open(bytes.NewReader(coded), int64(len(coded)), Limits{MaxTarget: 4 << 20, MaxOps: 1 << 16})
+		d, err := Open(bytes.NewReader(coded), int64(len(coded)), Limits{MaxTarget: 1 << 16, MaxOps: 1 << 12})
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("unexpected class of error: %v", err)
@@ -75,6 +70,36 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d bytes of %d", len(s.out), d.TargetSize())
 		}
 	})
+}
+
+// Damage never leads to anything but an error or other bytes of the announced
+// number, also where copies come from the target itself.
+func TestDamaged(t *testing.T) {
+	r := rand.New(rand.NewPCG(22, 22))
+	part := bytes.Repeat(randomBytes(r, 4000), 100)
+	target := append(bytes.Clone(part), make([]byte, frameSize)...)
+	target = append(target, part...)
+	n := int64(len(part))
+	pieces := []Piece{{Len: n, Same: -1}, {Len: frameSize, Same: -1}, {Len: n, Same: -1}}
+	for _, level := range []Level{Fast, Default} {
+		coded, _ := roundTrip(t, nil, target, pieces, Options{Level: level})
+		for range map[Level]int{Fast: 60, Default: 3}[level] {
+			bad := bytes.Clone(coded)
+			i := r.IntN(len(bad))
+			if r.IntN(2) == 0 {
+				i = r.IntN(min(len(bad), 60))
+			}
+			bad[i] ^= byte(1 << r.IntN(8))
+			d, err := Open(bytes.NewReader(bad), int64(len(bad)), Limits{MaxTarget: 8 << 20})
+			if err == nil {
+				s := &limited{sink{base: d.ReferenceSize()}, d.TargetSize()}
+				err = d.Decode(context.Background(), s, s)
+			}
+			if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, io.EOF) {
+				t.Fatalf("level %d, byte %d: %v", level, i, err)
+			}
+		}
+	}
 }
 
 // Cut anywhere, a delta is corrupt, and so it is with bytes behind it.
