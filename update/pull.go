@@ -109,10 +109,18 @@ func (p *Plan) names() []string {
 func (p *Plan) full(ctx context.Context, why error) (*Result, error) {
 	p.opt.progress("pull layers")
 	var res image.Result
-	err := again(ctx, p.opt.Registry.Retries, func() (err error) {
-		res, err = p.store(ctx, &mixed{p.target, p})
-		return err
-	})
+	pull := func(img image.Image) error {
+		return again(ctx, p.opt.Registry.Retries, func() (err error) {
+			res, err = p.store(ctx, img)
+			return err
+		})
+	}
+	m := &mixed{target: p.target, p: p}
+	err := pull(m)
+	if err != nil && ctx.Err() == nil && m.used.Load() {
+		p.opt.warnf("the layers of %s cannot be used: %v; fetching all", p.host.share, err)
+		err = pull(p.target)
+	}
 	if err != nil {
 		return nil, err
 	}

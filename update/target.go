@@ -2,7 +2,6 @@ package update
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -139,41 +138,40 @@ func (c *countedReader) Read(p []byte) (int, error) {
 // mixed is the target with those layers taken from an image at hand that it has.
 type mixed struct {
 	*target
-	p *Plan
+	p    *Plan
+	used atomic.Bool // a layer at hand was opened
 }
 
 func (m *mixed) Layers() []image.Layer {
 	var out []image.Layer
 	for _, l := range m.target.Layers() {
-		out = append(out, &mixedLayer{l, m.p})
+		out = append(out, &mixedLayer{l, m})
 	}
 	return out
 }
 
 type mixedLayer struct {
 	image.Layer
-	p *Plan
+	m *mixed
 }
 
-func (m *mixedLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
-	if l := m.p.host.layer(ctx, m.DiffID()); l != nil {
-		r, err := l.Plain(ctx)
-		if err == nil {
+func (l *mixedLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
+	if here := l.m.p.host.layer(ctx, l.DiffID()); here != nil {
+		if r, err := here.Plain(ctx); err == nil {
+			l.m.used.Store(true)
 			return r, nil
 		}
 	}
-	return m.Layer.Plain(ctx)
+	return l.Layer.Plain(ctx)
 }
 
-func (m *mixedLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {
-	if l := m.p.host.layer(ctx, m.DiffID()); l != nil && l.Blob() != nil && l.Blob().Digest == m.Blob().Digest {
-		r, err := l.Compressed(ctx)
-		if err == nil {
+func (l *mixedLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {
+	here := l.m.p.host.layer(ctx, l.DiffID())
+	if here != nil && here.Blob() != nil && here.Blob().Digest == l.Blob().Digest {
+		if r, err := here.Compressed(ctx); err == nil {
+			l.m.used.Store(true)
 			return r, nil
 		}
-		if !errors.Is(err, image.ErrNoBlob) {
-			m.p.opt.warnf("layer %s of an image at hand cannot be read: %v", m.DiffID(), err)
-		}
 	}
-	return m.Layer.Compressed(ctx)
+	return l.Layer.Compressed(ctx)
 }

@@ -282,6 +282,39 @@ func TestFlakyRegistry(t *testing.T) {
 	}
 }
 
+// A base that is damaged spoils the delta and the layers that could be taken
+// from it; the image comes from the registry then.
+func TestDamagedBase(t *testing.T) {
+	r := newRig(t)
+	r.release(1, "v1")
+	want := r.release(2, "v2")
+	r.publish("v2", "v1")
+	dir := filepath.Join(t.TempDir(), "v1")
+	src, err := image.Open(t.Context(), "docker://"+r.name("v1"), r.options().Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	if _, err := image.Write(t.Context(), "oci:"+dir, src, image.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range src.Layers() {
+		path := filepath.Join(dir, "blobs", "sha256", l.Blob().Digest.Encoded())
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/2] ^= 1
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, res, warned := r.pull(t, "v2", 2, want, Options{Bases: []string{dir}})
+	if res.Way != Full || len(warned) != 2 || !strings.Contains(warned[1], "fetching all") {
+		t.Errorf("%s, %q", res.Way, warned)
+	}
+}
+
 // A pull that dies goes on where it stopped, in another process.
 func TestDownloads(t *testing.T) {
 	r := newRig(t)
