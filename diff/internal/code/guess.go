@@ -7,11 +7,12 @@ type guessTables struct {
 	// An entry is a check of 20 bits, a count of 4, and the difference.
 	tables [maxGuesses][]uint32
 	slots  [maxGuesses]*uint32
+	syms   [maxGuesses]int // the guesses, which may be 0
 	loaded bool
 	// probs say, by count and run, how far to trust a guess on whether a byte
 	// differs at all.
 	probs [maxGuesses][guessConfs]adaptiveProb
-	conf  [maxGuesses]int // count and run, or -1
+	conf  [maxGuesses]int // count and run; less than 4 means no guess
 }
 
 const guessBits = 16
@@ -36,40 +37,40 @@ func (g *guessTables) look(m *mixCopyCoder, next uint64) {
 		hash(p0, m.actual&0xffff<<32|m.pred&0xffff<<8|5),
 		hash(m.diffs&0xffffff, 6),
 	}
+	// Branches on what memory says would often be mispredicted; these are moves.
 	for i, h := range ctx[:g.n] {
 		s := &g.tables[i][h>>(64-guessBits)]
 		g.slots[i] = s
-		if *s>>12 != uint32(h)&0xfffff {
-			*s = uint32(h) << 12
+		e, none := *s, uint32(h)<<12
+		if e>>12 != none>>12 {
+			e = none
 		}
-		g.conf[i] = -1
-		if n := int(*s >> 8 & 15); n > 0 {
-			g.conf[i] = n<<2 | run
-		}
+		*s = e
+		g.conf[i] = int(e>>8&15)<<2 | run
+		g.syms[i] = int(e & 0xff)
 	}
 	g.loaded = true
 }
 
-// sym is guess i, which may be 0.
-func (g *guessTables) sym(i int) int { return int(*g.slots[i] & 0xff) }
-
 // inputs gives what the guesses say on whether the byte differs, and how much
 // the best is worth, less than 32.
 func (g *guessTables) inputs(in []int32) (best int) {
-	for i := range g.n {
-		in[i] = 0
+	for i := range in {
 		c := g.conf[i]
-		if c < 0 {
-			continue
-		}
-		st := stretch(g.probs[i][c].p16())
+		st := stretch(g.probs[i][c&(guessConfs-1)].p16())
 		worth := c >> 2 << 1
-		if g.sym(i) == 0 {
-			st = -st
-		} else {
-			worth++
+		other := -st
+		if g.syms[i] == 0 {
+			st = other
+		}
+		if c < 4 {
+			st = 0
 		}
 		in[i] = st
+		more := worth + 1
+		if g.syms[i] != 0 {
+			worth = more
+		}
 		best = max(best, worth)
 	}
 	return best
@@ -78,13 +79,11 @@ func (g *guessTables) inputs(in []int32) (best int) {
 // learnDifferent tells whether the byte differed.
 func (g *guessTables) learnDifferent(bit int) {
 	for i := range g.n {
-		if c := g.conf[i]; c >= 0 {
-			right := 1 ^ bit
-			if g.sym(i) != 0 {
-				right = bit
-			}
-			g.probs[i][c].update(right, bitLimit)
+		right := 1 ^ bit
+		if g.syms[i] != 0 {
+			right = bit
 		}
+		g.probs[i][g.conf[i]&(guessConfs-1)].update(right, bitLimit)
 	}
 }
 
@@ -95,10 +94,10 @@ func (g *guessTables) offer(s *symbolModel) int {
 	for i := range g.n {
 		x := &s.guess[i]
 		x.sym = -1
-		if g.conf[i] < 0 || g.sym(i) == 0 {
+		if g.conf[i] < 4 || g.syms[i] == 0 {
 			continue
 		}
-		x.sym, x.conf = g.sym(i), g.conf[i]
+		x.sym, x.conf = g.syms[i], g.conf[i]
 		if x.conf > conf {
 			best, conf = i, x.conf
 		}

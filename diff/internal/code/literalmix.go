@@ -108,13 +108,16 @@ func (m *mixLiteralCoder) code(sym int) int {
 	text := 0
 	if m.params.contexts > fewContexts {
 		m.contextsAll()
+		s.sel = longest<<4 | old.conf>>3&15
 	} else if isText(m.last) {
 		text = 1
 		m.contextsOfText()
 	} else {
 		m.contextsOfBinary()
 	}
-	s.sel = text<<10 | int(m.last&0xff)<<2 | worth(longest)
+	if m.params.contexts == fewContexts {
+		s.sel = text<<10 | int(m.last&0xff)<<2 | worth(longest)
+	}
 	s.apmCtx = int(m.last & 0xff)
 	sym = s.code(m.c, sym)
 	for i := range m.matches {

@@ -134,10 +134,7 @@ func (m *symbolModel) code(c *binaryCoder, sym int) int {
 func (m *symbolModel) predict(node int, left uint, sub uint32) int32 {
 	in := m.mixer.in[:m.contexts]
 	for i := range in {
-		in[i] = 0
-		if s := m.base[i][sub&15]; s != 0 {
-			in[i] = stretch(m.probs[i][s].p16())
-		}
+		in[i] = stretch(m.probs[i][m.base[i][sub&15]].p16())
 	}
 	nc := m.contexts
 	for i := range m.guess[:m.guesses] {
@@ -166,9 +163,7 @@ func (m *symbolModel) predict(node int, left uint, sub uint32) int32 {
 func (m *symbolModel) update(bit int, sub uint32) {
 	for i, l := range m.base[:m.contexts] {
 		s := l[sub&15]
-		if s != 0 {
-			m.probs[i][s].update(bit, symbolLimit)
-		}
+		m.probs[i][s].update(bit, symbolLimit)
 		l[sub&15] = nextState[s][bit&1]
 	}
 	for i := range m.guess[:m.guesses] {
