@@ -10,15 +10,6 @@ import (
 	"github.com/docker-delta/docker-delta/diff/internal/code"
 )
 
-// The fields of the integers that describe a layout.
-const (
-	fieldCount = iota
-	fieldLen
-	fieldLit
-	fieldOld
-	fieldGroup
-)
-
 func (l Level) code() code.Level {
 	switch l {
 	case Fast:
@@ -27,99 +18,6 @@ func (l Level) code() code.Level {
 		return code.Default
 	}
 	return code.Max
-}
-
-// appendOps codes operations. An address is coded as its distance from where
-// the copy before would go on, had its literal replaced as many bytes.
-func appendOps(w io.Writer, l *layout, level Level) error {
-	e, err := code.NewIntEncoder(w, level.code())
-	if err != nil {
-		return err
-	}
-	err = e.Write(fieldCount, uint64(len(l.ops)))
-	next := int64(0)
-	for _, o := range l.ops {
-		err = errors.Join(err,
-			e.Write(fieldLen, uint64(o.Len)),
-			e.Write(fieldLit, uint64(o.Lit)),
-			e.WriteSigned(fieldOld, o.Old-next))
-		next = o.Old + o.Len + o.Lit
-	}
-	at := int64(0)
-	err = errors.Join(err, e.Write(fieldCount, uint64(len(l.groups))))
-	for _, g := range l.groups {
-		err = errors.Join(err,
-			e.WriteSigned(fieldGroup, g.new.Off-at),
-			e.Write(fieldGroup+1, uint64(g.new.Len)),
-			e.WriteSigned(fieldGroup+2, g.old.Off-at),
-			e.Write(fieldGroup+3, uint64(g.old.Len)),
-			e.Write(fieldGroup+4, uint64(len(g.params))))
-		at = g.new.End()
-	}
-	return errors.Join(err, e.Close())
-}
-
-// readOps reads what appendOps wrote into l, whose sizes are known.
-func readOps(r io.Reader, l *layout, maxOps int) error {
-	d, err := code.NewIntDecoder(r)
-	if err != nil {
-		return err
-	}
-	n, err := d.Read(fieldCount)
-	if err != nil {
-		return err
-	}
-	if n > uint64(maxOps) {
-		return fmt.Errorf("%w: %d operations", ErrCorrupt, n)
-	}
-	next := int64(0)
-	for range n {
-		size, err1 := d.Read(fieldLen)
-		lit, err2 := d.Read(fieldLit)
-		jump, err3 := d.ReadSigned(fieldOld)
-		if err := errors.Join(err1, err2, err3); err != nil {
-			return err
-		}
-		if size > uint64(l.target) || lit > uint64(l.target) {
-			return fmt.Errorf("%w: operation of %d and %d bytes", ErrCorrupt, size, lit)
-		}
-		o := op{Len: int64(size), Old: next + jump, Lit: int64(lit)}
-		l.ops = append(l.ops, o)
-		next = o.Old + o.Len + o.Lit
-	}
-	return readGroups(d, l, maxOps)
-}
-
-func readGroups(d *code.IntDecoder, l *layout, maxGroups int) error {
-	n, err := d.Read(fieldCount)
-	if err != nil {
-		return err
-	}
-	if n > uint64(maxGroups) {
-		return fmt.Errorf("%w: %d groups", ErrCorrupt, n)
-	}
-	at, total := int64(0), uint64(0)
-	for range n {
-		newOff, err1 := d.ReadSigned(fieldGroup)
-		newLen, err2 := d.Read(fieldGroup + 1)
-		oldOff, err3 := d.ReadSigned(fieldGroup + 2)
-		oldLen, err4 := d.Read(fieldGroup + 3)
-		params, err5 := d.Read(fieldGroup + 4)
-		if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
-			return err
-		}
-		if total += params; params > maxParams || total > maxSection {
-			return fmt.Errorf("%w: %d bytes of parameters", ErrCorrupt, params)
-		}
-		g := group{
-			new:  Extent{at + newOff, int64(newLen)},
-			old:  Extent{at + oldOff, int64(oldLen)},
-			size: int(params),
-		}
-		l.groups = append(l.groups, g)
-		at = g.new.End()
-	}
-	return nil
 }
 
 // maxParams bounds the parameters of one model, maxSection a section of them.
