@@ -72,27 +72,49 @@ func ParseName(s string) (reference.Named, error) {
 // digest is not looked at. Nothing is asked of the registry yet, unless it has to
 // be found out whether it speaks HTTPS.
 func Open(ctx context.Context, name string, opt Options) (*Repository, error) {
-	named, err := ParseName(name)
+	all, err := locations(name, &opt)
 	if err != nil {
 		return nil, err
 	}
-	at, insecure, err := location(named, &opt)
+	return openAt(ctx, all[len(all)-1], opt)
+}
+
+// OpenMirrors prepares reading access to all places that have the repository: its
+// mirrors as registries.conf names them, then itself. Mirrors that cannot be
+// opened are left out.
+func OpenMirrors(ctx context.Context, name string, opt Options) ([]*Repository, error) {
+	all, err := locations(name, &opt)
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{named: reference.TrimNamed(named), retries: max(opt.Retries, 0), wait: 200 * time.Millisecond, opt: opt}
-	if r.remote, err = remote.NewRepository(reference.TrimNamed(at).String()); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	var out []*Repository
+	for i, l := range all {
+		r, err := openAt(ctx, l, opt)
+		switch {
+		case err == nil:
+			out = append(out, r)
+		case i == len(all)-1:
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func openAt(ctx context.Context, l location, opt Options) (*Repository, error) {
+	r := &Repository{named: l.named, retries: max(opt.Retries, 0), wait: 200 * time.Millisecond, opt: opt}
+	var err error
+	if r.remote, err = remote.NewRepository(l.at.Name()); err != nil {
+		return nil, fmt.Errorf("%s: %w", l.named, err)
 	}
 	r.remote.SkipReferrersGC = true // many registries forbid to delete
 	r.remote.TagListMaxPages, r.remote.ReferrerListMaxPages = maxPages, maxPages
 	host := r.remote.Reference.Host()
-	transport, err := r.transport(host, insecure)
+	transport, err := r.transport(host, l.insecure)
 	if err != nil {
 		return nil, err
 	}
-	r.remote.PlainHTTP = opt.PlainHTTP || insecure && !speaksTLS(ctx, transport, host)
-	r.remote.Client, err = r.client(at, transport)
+	r.remote.PlainHTTP = opt.PlainHTTP || l.insecure && !speaksTLS(ctx, transport, host)
+	r.remote.Client, err = r.client(l.at, transport)
 	return r, err
 }
 

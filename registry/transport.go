@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
 	"go.podman.io/image/v5/pkg/docker/config"
 	"go.podman.io/image/v5/pkg/sysregistriesv2"
@@ -69,30 +70,50 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// location applies registries.conf: where the repository is, and whether it may
-// be reached without valid TLS.
-func location(named reference.Named, opt *Options) (at reference.Named, insecure bool, err error) {
-	at = named
+// location is a place that has a repository.
+type location struct {
+	named, at reference.Named // as it was asked for; where it is
+	insecure  bool            // it may be reached without valid TLS
+}
+
+// locations applies registries.conf: the mirrors of a repository, and last where
+// it is itself.
+func locations(name string, opt *Options) ([]location, error) {
+	named, err := ParseName(name)
+	if err != nil {
+		return nil, err
+	}
+	named = reference.TrimNamed(named)
 	found, err := sysregistriesv2.FindRegistry(&types.SystemContext{}, named.Name())
 	if err != nil {
-		return nil, false, fmt.Errorf("reading registries.conf: %w", err)
+		return nil, fmt.Errorf("reading registries.conf: %w", err)
 	}
+	all := []location{{named: named, at: named}}
 	if found != nil {
 		if found.Blocked {
-			return nil, false, fmt.Errorf("registries.conf blocks %s", named.Name())
+			return nil, fmt.Errorf("registries.conf blocks %s", named.Name())
 		}
-		primary := *found
-		primary.Mirrors = nil
-		sources, err := primary.PullSourcesFromReference(named)
+		// All that matters is fetched by digest, so mirrors for digests will do.
+		digested, err := reference.WithDigest(named, digest.FromString(""))
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		at, insecure = sources[0].Reference, sources[0].Endpoint.Insecure
+		sources, err := found.PullSourcesFromReference(digested)
+		if err != nil {
+			return nil, err
+		}
+		all = nil
+		for _, s := range sources {
+			all = append(all, location{named, reference.TrimNamed(s.Reference), s.Endpoint.Insecure})
+		}
 	}
-	if opt.TLSVerify != nil {
-		insecure = !*opt.TLSVerify
+	for i := range all {
+		if opt.TLSVerify != nil {
+			all[i].insecure = !*opt.TLSVerify
+		}
+		all[i].insecure = all[i].insecure || opt.PlainHTTP
 	}
-	return at, insecure || opt.PlainHTTP, nil
+	return all, nil
 }
 
 // certDirs are searched for a directory named after the registry.

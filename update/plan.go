@@ -30,14 +30,11 @@ type node struct {
 // target, so that nothing is asked that cannot win. steps is nil if there is none;
 // base is nil for a delta that needs none.
 func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held, cost int64, err error) {
-	name := p.opt.Deltas
-	if name == "" {
-		name = p.Name
-	}
-	repo, err := registry.Open(ctx, name, p.opt.Registry)
+	repo, err := p.deltaRepository(ctx)
 	if err != nil {
 		return nil, nil, 0, err
 	}
+	p.repo = repo
 	open := []node{{id: p.ID, manifests: p.target.subjects()}}
 	settled := map[digest.Digest]bool{}
 	for lookups := 0; len(open) > 0; {
@@ -75,6 +72,31 @@ func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held
 		}
 	}
 	return nil, nil, 0, nil
+}
+
+// deltaRepository is the first place that lists a delta to the target: a mirror, or
+// the repository itself, also if it has none.
+func (p *Plan) deltaRepository(ctx context.Context) (repo *registry.Repository, err error) {
+	name := p.opt.Deltas
+	if name == "" {
+		name = p.Name
+	}
+	places, err := registry.OpenMirrors(ctx, name, p.opt.Registry)
+	if err != nil {
+		return nil, err
+	}
+	if len(places) == 1 {
+		return places[0], nil
+	}
+	for _, repo = range places {
+		for _, m := range p.target.subjects() {
+			entries, lerr := repo.Deltas(ctx, m)
+			if err = lerr; err == nil && len(entries) > 0 {
+				return repo, nil
+			}
+		}
+	}
+	return repo, err
 }
 
 // before is the image that a delta to n starts from.

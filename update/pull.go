@@ -12,7 +12,6 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
-	"github.com/docker-delta/docker-delta/registry"
 )
 
 // errOther reports a delta that gives another image than the registry's.
@@ -134,14 +133,6 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer down.close()
-	from := p.opt.Deltas
-	if from == "" {
-		from = p.Name
-	}
-	repo, err := registry.Open(ctx, from, p.opt.Registry)
-	if err != nil {
-		return nil, err
-	}
 	var img image.Image
 	if p.step0 != nil {
 		if img, err = p.step0.open(ctx); err != nil {
@@ -152,7 +143,7 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 	left := p.FullCost
 	for i, e := range p.Steps {
 		p.progressStep("fetch delta", i)
-		if err := repo.Fetch(ctx, e.Manifest, down.of(e), left); err != nil {
+		if err := p.repo.Fetch(ctx, e.Manifest, down.of(e), left); err != nil {
 			return nil, err
 		}
 		left = max(left-e.Size, 1)

@@ -91,6 +91,7 @@ type Plan struct {
 
 	opt     Options
 	traffic *registry.Traffic
+	repo    *registry.Repository // with the deltas
 	target  *target
 	host    *host
 	step0   *held // the base
