@@ -58,8 +58,8 @@ func blobsOf(t *testing.T, r *rig, l Listed) []string {
 	return out
 }
 
-// createDelta makes and pushes a delta between two tags.
-func createDelta(t *testing.T, r *rig, from, to string, exact delta.Exactness) registry.Entry {
+// createDelta makes a delta between two tags and pushes it to a repository.
+func createDelta(t *testing.T, r *rig, from, to, repository string, exact delta.Exactness) registry.Entry {
 	t.Helper()
 	var imgs []image.Image
 	for _, tag := range []string{from, to} {
@@ -79,7 +79,7 @@ func createDelta(t *testing.T, r *rig, from, to string, exact delta.Exactness) r
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo, err := registry.Open(t.Context(), r.name(to), r.options())
+	repo, err := registry.Open(t.Context(), r.addr+repository, r.options())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -286,7 +286,7 @@ func TestInexact(t *testing.T) {
 	r := newRig(t)
 	r.release(1, "v1")
 	want := r.release(2, "v2")
-	d := createDelta(t, r, "v1", "v2", delta.ExactOff)
+	d := createDelta(t, r, "v1", "v2", "/app", delta.ExactOff)
 	base := hold(t, 1)
 	plan, err := Find(t.Context(), r.name("v2"), Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), "out"), Bases: []string{base}})
 	if err != nil {
@@ -306,4 +306,25 @@ func TestInexact(t *testing.T) {
 	if res, err := plan.Run(t.Context()); err != nil || res.Way != Deltas {
 		t.Errorf("plain: %+v, %v", res, err)
 	}
+}
+
+// Deltas may lie in a repository of their own.
+func TestOtherRepository(t *testing.T) {
+	eachRig(t, func(t *testing.T, r *rig) {
+		r.release(1, "v1")
+		want := r.release(2, "v2")
+		d := createDelta(t, r, "v1", "v2", "/some/deltas", delta.ExactAuto)
+		bases := []string{hold(t, 1)}
+		if _, res, _ := r.pull(t, "v2", 2, want, Options{Bases: bases}); res.Way != Full {
+			t.Errorf("beside the image: %s", res.Way)
+		}
+		plan, res, warned := r.pull(t, "v2", 2, want, Options{Bases: bases, Deltas: r.addr + "/some/deltas"})
+		if res.Way != Deltas || plan.Steps[0].Manifest.Digest != d.Manifest.Digest {
+			t.Errorf("%s, %q", res.Way, warned)
+		}
+		found, err := List(t.Context(), r.name("v2"), r.addr+"/some/deltas", true, r.options())
+		if err != nil || len(found) != 1 || found[0].Whole < appSize {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
 }
