@@ -7,7 +7,7 @@ DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
 FUZZTIME ?= 5s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test check fuzz arm64 bench install install-plugin clean
+.PHONY: help build test test-long check fuzz arm64 bench install install-plugin clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -16,8 +16,11 @@ build: ## compile docker-delta into bin/
 	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
 
 test: export CGO_ENABLED = 1
-test: ## run all tests; the race detector needs a C compiler
-	$(GO) test -race ./...
+test: ## run all tests, the long ones shortened; the race detector needs a C compiler
+	$(GO) test -race -short -timeout 20m ./...
+
+test-long: ## run the long tests of the engine at full length, without the race detector
+	$(GO) test -timeout 20m ./delta ./diff/... ./format ./layer ./recipe/...
 
 check: ## formatting, vet, staticcheck, tidy modules
 	.ci/check
