@@ -75,7 +75,8 @@ func (d *Decoder) Needs(visit func(Extent) error) error {
 
 // Decode writes the target to w. Offsets of ref below the reference size give
 // the reference, of which only what [Decoder.Needs] visits is read; those from
-// there on give what has been written to w. It can be called once. The target
+// there on give what has been written to w; ref is read while w is written, by
+// different goroutines. It can be called once. The target
 // is not verified: that takes a digest, which the caller has.
 func (d *Decoder) Decode(ctx context.Context, w io.Writer, ref io.ReaderAt) error {
 	if d.done {
@@ -148,6 +149,7 @@ type pipeline struct {
 	copyStream  io.Reader
 	copyDecoder *code.CopyDecoder
 	model       *predict.Model
+	old         []byte // of the segment that the model predicts
 
 	literalStream  io.Reader
 	literalDecoder *code.LiteralDecoder
@@ -288,11 +290,11 @@ func (p *pipeline) predicted(s segment, b, look []byte) error {
 			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 	}
-	all := append(bytes.Clone(b), look...)
+	p.old = append(append(p.old[:0], b...), look...)
 	var pred [chunkSize]byte
 	for c := int64(0); c < s.n; c += chunkSize {
 		n := min(chunkSize, s.n-c)
-		p.model.Predict(pred[:n], all[c:min(c+n+predict.Lookahead, int64(len(all)))],
+		p.model.Predict(pred[:n], p.old[c:min(c+n+predict.Lookahead, int64(len(p.old)))],
 			s.old+c-s.group.old.Off, s.at+c-s.group.new.Off)
 		if err := p.copyDecoder.Decode(s.at+c, pred[:n], b[c:c+n]); err != nil {
 			return err

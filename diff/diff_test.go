@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -36,18 +37,24 @@ func apply(t testing.TB, coded, ref []byte) ([]byte, error) {
 	return s.out, nil
 }
 
+// sink is written and read at the same time.
 type sink struct {
+	mu       sync.Mutex
 	ref, out []byte
 	needed   []bool
 	base     int64
 }
 
 func (s *sink) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.out = append(s.out, b...)
 	return len(b), nil
 }
 
 func (s *sink) ReadAt(b []byte, off int64) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if off >= s.base {
 		return bytes.NewReader(s.out).ReadAt(b, off-s.base)
 	}

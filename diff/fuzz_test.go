@@ -16,13 +16,15 @@ type limited struct {
 }
 
 func (l *limited) Write(b []byte) (int, error) {
-	if int64(len(l.out)+len(b)) > l.max {
+	if int64(len(l.out)+len(b)) > l.max { // only writes change it
 		return 0, errors.New("more is written than was announced")
 	}
 	return l.sink.Write(b)
 }
 
 func (l *limited) ReadAt(b []byte, off int64) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if off >= l.base {
 		return bytes.NewReader(l.out).ReadAt(b, off-l.base)
 	}
@@ -61,7 +63,7 @@ func FuzzDecode(f *testing.F) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		s := &limited{sink{ref: old, base: d.ReferenceSize()}, d.TargetSize()}
+		s := &limited{sink: sink{ref: old, base: d.ReferenceSize()}, max: d.TargetSize()}
 		err = d.Decode(context.Background(), s, s)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("unexpected class of error: %v", err)
@@ -92,7 +94,7 @@ func TestDamaged(t *testing.T) {
 			bad[i] ^= byte(1 << r.IntN(8))
 			d, err := Open(bytes.NewReader(bad), int64(len(bad)), Limits{MaxTarget: 8 << 20})
 			if err == nil {
-				s := &limited{sink{base: d.ReferenceSize()}, d.TargetSize()}
+				s := &limited{sink: sink{base: d.ReferenceSize()}, max: d.TargetSize()}
 				err = d.Decode(context.Background(), s, s)
 			}
 			if err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, io.EOF) {

@@ -22,6 +22,7 @@ type frame struct {
 	look   []byte // old bytes behind the copies of groups, one after another
 	hints  []byte // the reference behind copies, one after another
 	before []byte // the target before the frame
+	whole  []byte // scratch: old bytes of a segment and those behind
 }
 
 // load reads what the segments copy from, and what is shown beside.
@@ -93,7 +94,9 @@ func (s *section) writeCopies(f *frame, count func(at int64, pred, actual []byte
 				return err
 			}
 		}
-		all := append(bytes.Clone(old), look[:g.look]...)
+		all := append(f.whole[:0], old...)
+		all = append(all, look[:g.look]...)
+		f.whole = all
 		look = look[g.look:]
 		var pred [chunkSize]byte
 		for c := int64(0); c < g.n; c += chunkSize {
