@@ -24,7 +24,7 @@ import (
 var (
 	// ErrBase reports that the base is not the one that the delta needs, or is
 	// damaged.
-	ErrBase = errors.New("the base does not fit")
+	ErrBase = errors.New("the base is missing or does not fit")
 	// ErrVerify reports that a delta is damaged or did not give what it promised.
 	ErrVerify = errors.New("verification failed")
 	// ErrNotExact reports that compressed blobs cannot be rebuilt although that

@@ -12,7 +12,7 @@ import (
 type Info struct {
 	FormatVersion int           `json:"formatVersion"`
 	Manifest      digest.Digest `json:"manifest"` // of the package
-	// Size is that of the package's parts together.
+	// Size is that of the package's file.
 	Size     int64         `json:"size"`
 	Metadata int64         `json:"metadata"` // bytes of configs, manifests, recipes
 	Bases    []format.Base `json:"bases"`

@@ -21,6 +21,7 @@ type Package struct {
 	// Descriptor is that of the manifest.
 	Descriptor ocispec.Descriptor
 	files      files
+	fileSize   int64 // 0 for a directory
 	verified   map[digest.Digest]bool
 }
 
@@ -59,7 +60,12 @@ func Open(r io.ReaderAt, size int64) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(t)
+	p, err := open(t)
+	if err != nil {
+		return nil, err
+	}
+	p.fileSize = size
+	return p, nil
 }
 
 func open(fs files) (*Package, error) {
@@ -174,8 +180,12 @@ func (p *Package) BlobSize(d digest.Digest) int64 {
 	return 0
 }
 
-// Size is the number of bytes of all parts of the package.
+// Size is the number of bytes of the package's file, or of all parts together
+// where the package lies in a directory.
 func (p *Package) Size() int64 {
+	if p.fileSize > 0 {
+		return p.fileSize
+	}
 	size := p.Descriptor.Size + p.Manifest.Config.Size
 	for _, d := range p.Manifest.Layers {
 		size += d.Size

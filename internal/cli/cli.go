@@ -7,6 +7,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -93,7 +94,7 @@ func withoutPluginName(root *cobra.Command, args []string) []string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "delta" {
-			return append(append([]string(nil), args[:i]...), args[i+1:]...)
+			return append(append([]string{}, args[:i]...), args[i+1:]...)
 		}
 		if !strings.HasPrefix(arg, "-") {
 			return args
@@ -132,7 +133,7 @@ the right one; 4 verification failed; 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("docker-delta {{.Version}}\n")
@@ -143,6 +144,19 @@ the right one; 4 verification failed; 130 interrupted.`,
 	root.AddCommand(a.push(), a.list(), a.pull(), a.publish())
 	usageErrors(root)
 	return root
+}
+
+// knownCommand refuses words that are no command, and says which one was meant.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see docker-delta --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return fmt.Errorf("there is no command %q; %s", args[0], hint)
 }
 
 // usageErrors makes every complaint about arguments a usageError.

@@ -130,6 +130,7 @@ func TestPluginArguments(t *testing.T) {
 		"-D delta inspect delta":   "-D inspect delta",
 		"create delta b":           "create delta b",
 		"":                         "",
+		"delta":                    "",
 		"-q create --level fast x": "-q create --level fast x",
 	} {
 		if got := strings.Join(withoutPluginName(root, strings.Fields(in)), " "); got != want {
