@@ -12,7 +12,7 @@ import (
 type Info struct {
 	FormatVersion int           `json:"formatVersion"`
 	Manifest      digest.Digest `json:"manifest"` // of the package
-	// Size is that of the package's file.
+	// Size is that of the package's file, or of its parts in a directory.
 	Size     int64         `json:"size"`
 	Metadata int64         `json:"metadata"` // bytes of configs, manifests, recipes
 	Bases    []format.Base `json:"bases"`
@@ -64,7 +64,7 @@ type BlobInfo struct {
 func (d *Delta) Inspect(ctx context.Context) (*Info, error) {
 	c := d.pkg.Config
 	info := &Info{
-		FormatVersion: c.FormatVersion, Manifest: d.pkg.Descriptor.Digest, Size: d.pkg.Size(),
+		FormatVersion: c.FormatVersion, Manifest: d.pkg.Descriptor.Digest, Size: max(d.pkg.Size(), d.pkg.FileSize()),
 		Metadata: d.pkg.BlobSize(c.Metadata), Bases: c.Bases,
 	}
 	for i := range c.Layers {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
@@ -35,15 +36,23 @@ func unpack(ctx context.Context, r io.ReaderAt, size, limit int64) ([]byte, erro
 	return out.b, nil
 }
 
-// history is a target in memory that may copy from itself.
-type history struct{ b []byte }
+// history is a target in memory that may copy from itself; the decoder reads
+// while it writes.
+type history struct {
+	mu sync.RWMutex
+	b  []byte
+}
 
 func (h *history) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.b = append(h.b, p...)
 	return len(p), nil
 }
 
 func (h *history) ReadAt(p []byte, off int64) (int, error) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	return bytes.NewReader(h.b).ReadAt(p, off)
 }
 

@@ -180,12 +180,13 @@ func (p *Package) BlobSize(d digest.Digest) int64 {
 	return 0
 }
 
-// Size is the number of bytes of the package's file, or of all parts together
-// where the package lies in a directory.
+// FileSize is the number of bytes of the package's file, 0 where the package
+// lies in a directory.
+func (p *Package) FileSize() int64 { return p.fileSize }
+
+// Size is the number of bytes of all parts of the package: what a registry
+// transfers.
 func (p *Package) Size() int64 {
-	if p.fileSize > 0 {
-		return p.fileSize
-	}
 	size := p.Descriptor.Size + p.Manifest.Config.Size
 	for _, d := range p.Manifest.Layers {
 		size += d.Size

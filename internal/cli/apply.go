@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -40,6 +41,7 @@ DELTA may be - for the standard input.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			debug.SetGCPercent(50) // hosts that apply are often small
 			ctx := cmd.Context()
 			d, err := a.openDelta(ctx, args[0])
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -15,6 +16,9 @@ import (
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/atomicfile"
 )
+
+// createMemory is where the garbage collector starts to work harder, in bytes.
+const createMemory = 1 << 30
 
 func (a *app) create() *cobra.Command {
 	var (
@@ -51,6 +55,7 @@ compressed. The target's names are recorded, so that apply can tag the result;
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			debug.SetMemoryLimit(createMemory)
 			remote, err := a.registryOptions(&images)
 			if err != nil {
 				return err
