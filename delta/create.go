@@ -84,6 +84,7 @@ type creator struct {
 	targets []*pooled // in the order of Config.Layers
 
 	baseSide, targetSide *layer.Unwrapper
+	targetSums           map[layer.Sum]bool // contents that the changed layers have
 	blobs                []format.Data
 	inexact              []string
 }
@@ -110,7 +111,7 @@ func (c *creator) encode(ctx context.Context) error {
 	space.Add(ref, 0, ref.Size())
 	opt := diff.Options{Level: c.opt.Level, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf}
 	c.opt.progress(Progress{Stage: "index base"})
-	ix, err := diff.NewIndex(ctx, ref, []diff.Extent{{Off: 0, Len: ref.Size()}}, opt)
+	ix, err := diff.NewIndex(ctx, ref, c.worthIndexing(base, ref, addr), opt)
 	if err != nil {
 		return err
 	}

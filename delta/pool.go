@@ -1,13 +1,16 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
@@ -126,6 +129,7 @@ func spoolLayer(ctx context.Context, l image.Layer, f *spool.File) (*layer.Strea
 func (c *creator) unwrap(ctx context.Context) error {
 	base, target := streams(c.bases), streams(c.changed())
 	baseSums, targetSums := make(map[layer.Sum]bool), make(map[layer.Sum]bool)
+	c.targetSums = targetSums
 	c.baseSide = &layer.Unwrapper{Dir: c.dir, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf,
 		Known: func(s layer.Sum) bool { return targetSums[s] }}
 	c.targetSide = &layer.Unwrapper{Dir: c.dir, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf, Recipes: true,
@@ -179,4 +183,31 @@ func streams(list []*pooled) []*layer.Stream {
 		out[i] = p.stream
 	}
 	return out
+}
+
+// worthIndexing lists what a target content without a counterpart by name may
+// resemble: at level max everything, else what the target has not got as it is,
+// since most of what changed has changed from something that is gone.
+func (c *creator) worthIndexing(base []*layer.Stream, ref *layer.Reference, addr map[*layer.Stream]int64) []diff.Extent {
+	if c.opt.Level == diff.Max {
+		return []diff.Extent{{Off: 0, Len: ref.Size()}}
+	}
+	var list []diff.Extent
+	var add func(s *layer.Stream)
+	add = func(s *layer.Stream) {
+		_ = s.Leaves(func(n *layer.Node) error {
+			switch {
+			case n.Inner != nil:
+				add(n.Inner)
+			case n.Kind == layer.Content && !c.targetSums[n.Sum]:
+				list = append(list, diff.Extent{Off: addr[s] + n.Off, Len: n.Len})
+			}
+			return nil
+		})
+	}
+	for _, s := range base {
+		add(s)
+	}
+	slices.SortFunc(list, func(a, b diff.Extent) int { return cmp.Compare(a.Off, b.Off) })
+	return list
 }
