@@ -129,8 +129,12 @@ func edited(r *rand.Rand, b []byte, edits int) []byte {
 }
 
 func TestRoundTripRandomEdits(t *testing.T) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 3
+	}
 	for _, level := range []Level{Fast, Default, Max} {
-		for seed := range uint64(12) {
+		for seed := range seeds {
 			t.Run(fmt.Sprintf("level%d/%d", level, seed), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 1))
 				ref := randomBytes(r, r.IntN(1<<(4+r.IntN(18))))
