@@ -16,9 +16,9 @@ build: ## compile docker-delta into bin/
 	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
 
 test: export CGO_ENABLED = 1
-test: ## run all tests, the long ones shortened, with the race detector (needs a C compiler) but for single-threaded coders
-	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -vE '/recipe/internal/|/diff/internal/')
-	$(GO) test -short -timeout 20m ./recipe/internal/... ./diff/internal/...
+test: ## run all tests, the long ones shortened, with the race detector (needs a C compiler) but for coders and whole programs
+	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -vE '/recipe/internal/|/diff/internal/|/internal/cli$$')
+	$(GO) test -short -timeout 20m ./recipe/internal/... ./diff/internal/... ./internal/cli
 
 test-long: ## run the long tests of the engine at full length, without the race detector
 	$(GO) test -timeout 20m ./delta ./diff/... ./format ./layer ./recipe/internal/goflate ./recipe/internal/zstdenc
