@@ -165,16 +165,15 @@ func (d *decoder) byte() byte {
 // reference into it. open gives the decompressed tar of a layer; layers of
 // which nothing is wanted are not opened.
 func (ref *Reference) Gather(ctx context.Context, pages *spool.Pages, open func(layer int) (io.ReadCloser, error)) error {
-	g := &gatherer{ref: ref, pages: pages, children: make(map[int][]int), wanted: make([]bool, len(ref.streams))}
-	for i := len(ref.streams) - 1; i >= 0; i-- {
-		s := ref.streams[i]
-		if g.wanted[i] = g.wanted[i] || pages.WantsAny(s.addr, s.size); g.wanted[i] && s.parent >= 0 {
-			g.wanted[s.parent] = true
-			g.children[s.parent] = append(g.children[s.parent], i)
+	g := &gatherer{ref: ref, pages: pages, children: make(map[int][]int)}
+	used := ref.used(pages)
+	for i := len(ref.streams) - 1; i >= ref.layers; i-- {
+		if parent := ref.streams[i].parent; used[i] {
+			g.children[parent] = append(g.children[parent], i)
 		}
 	}
 	for i := range ref.layers {
-		if !g.wanted[i] {
+		if !used[i] {
 			continue
 		}
 		if err := g.layer(ctx, i, open); err != nil {
@@ -185,22 +184,25 @@ func (ref *Reference) Gather(ctx context.Context, pages *spool.Pages, open func(
 }
 
 // Used tells which layers Gather would open.
-func (ref *Reference) Used(pages *spool.Pages) []bool {
+func (ref *Reference) Used(pages *spool.Pages) []bool { return ref.used(pages)[:ref.layers] }
+
+// used tells which streams hold something wanted, or something that is unwrapped
+// for it.
+func (ref *Reference) used(pages *spool.Pages) []bool {
 	used := make([]bool, len(ref.streams))
-	for i := len(ref.streams) - 1; i >= 0; i-- {
+	for i := len(ref.streams) - 1; i >= 0; i-- { // children stand behind parents
 		s := ref.streams[i]
 		if used[i] = used[i] || pages.WantsAny(s.addr, s.size); used[i] && s.parent >= 0 {
 			used[s.parent] = true
 		}
 	}
-	return used[:ref.layers]
+	return used
 }
 
 type gatherer struct {
 	ref      *Reference
 	pages    *spool.Pages
 	children map[int][]int // wanted ones, in reverse order
-	wanted   []bool
 	buf      [64 << 10]byte
 }
 
