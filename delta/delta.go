@@ -77,6 +77,8 @@ type Progress struct {
 	Layer, Layers int
 	// Done and Total are bytes; Total is 0 while it is not known.
 	Done, Total int64
+	// Finished ends a step that has told of bytes.
+	Finished bool
 }
 
 func (r *Resources) workers() int {

@@ -32,9 +32,10 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 		n    int64
 		id   *format.FileID
 	}{{"base", old, oldSize, &h.Old}, {"target", target, targetSize, &h.New}} {
-		opt.progress(Progress{Stage: "read " + side.name, Layer: 1, Layers: 1})
+		m := opt.meter(Progress{Stage: "read " + side.name, Layer: 1, Layers: 1, Total: side.n})
 		sum := sha256.New()
-		s, err := layer.Scan(io.TeeReader(io.NewSectionReader(side.r, 0, side.n), sum))
+		s, err := layer.Scan(io.TeeReader(io.NewSectionReader(side.r, 0, side.n), io.MultiWriter(sum, m)))
+		m.finish()
 		if err != nil {
 			return err
 		}

@@ -72,9 +72,10 @@ func (c *creator) read(ctx context.Context, in Input) error {
 			return err
 		}
 		g.Go(func() error {
-			c.opt.progress(Progress{Stage: "read " + p.side, Layer: i + 1, Layers: len(all)})
+			m := c.opt.meter(Progress{Stage: "read " + p.side, Layer: i + 1, Layers: len(all), Total: p.layer.Size()})
+			defer m.finish()
 			var err error
-			p.stream, err = spoolLayer(ctx, p.layer, f)
+			p.stream, err = spoolLayer(ctx, p.layer, f, m)
 			if err != nil {
 				return fmt.Errorf("%s layer %s: %w", p.side, p.layer.DiffID(), err)
 			}
@@ -110,13 +111,13 @@ func (p *pooled) addBlob(l image.Layer) {
 }
 
 // spoolLayer keeps the decompressed tar of a layer and cuts it into nodes.
-func spoolLayer(ctx context.Context, l image.Layer, f *spool.File) (*layer.Stream, error) {
+func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter) (*layer.Stream, error) {
 	r, err := l.Plain(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	s, err := layer.Scan(io.TeeReader(r, f))
+	s, err := layer.Scan(io.TeeReader(r, io.MultiWriter(f, m)))
 	if err != nil {
 		return nil, err
 	}

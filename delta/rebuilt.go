@@ -51,7 +51,7 @@ func (t *target) Layers() []image.Layer {
 	blobs, _ := t.blobs()
 	layers := make([]image.Layer, len(t.t.Layers))
 	for i, n := range t.t.Layers {
-		l := &rebuiltLayer{work: t.work, n: n, entry: &t.d.pkg.Config.Layers[n]}
+		l := &rebuiltLayer{work: t.work, n: n, at: i + 1, of: len(t.t.Layers), entry: &t.d.pkg.Config.Layers[n]}
 		if i < len(blobs) {
 			l.blob = blobOf(l.entry, blobs[i].Digest)
 		}
@@ -101,7 +101,9 @@ func (t *target) inexact() []digest.Digest {
 // rebuiltLayer is a layer of a rebuilt image.
 type rebuiltLayer struct {
 	work  *rebuild
-	n     int
+	n     int // in Config.Layers
+	at    int // in the image, from 1, of so many
+	of    int
 	entry *format.Layer
 	blob  *format.Blob
 }
@@ -152,9 +154,9 @@ func (l *rebuiltLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, classify(err)
 		}
-		return l.produce(ctx, l.entry.DiffID, l.entry.Size, func(w io.Writer) error { return decompress(w, blob) }), nil
+		return l.produce(ctx, "rebuild", l.entry.DiffID, l.entry.Size, func(w io.Writer) error { return decompress(w, blob) }), nil
 	}
-	return l.produce(ctx, l.entry.DiffID, l.entry.Size, func(w io.Writer) error { return l.work.decode(ctx, l.n, w) }), nil
+	return l.produce(ctx, "rebuild", l.entry.DiffID, l.entry.Size, func(w io.Writer) error { return l.work.decode(ctx, l.n, w) }), nil
 }
 
 func decompress(w io.Writer, blob *io.SectionReader) error {
@@ -186,7 +188,7 @@ func (l *rebuiltLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, classify(err)
 		}
-		return l.produce(ctx, l.blob.Digest, l.blob.Size, func(w io.Writer) error {
+		return l.produce(ctx, "copy", l.blob.Digest, l.blob.Size, func(w io.Writer) error {
 			_, err := io.Copy(w, io.NewSectionReader(blob, 0, blob.Size()))
 			return err
 		}), nil
@@ -195,7 +197,7 @@ func (l *rebuiltLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	return l.produce(ctx, l.blob.Digest, l.blob.Size, func(w io.Writer) error {
+	return l.produce(ctx, "compress", l.blob.Digest, l.blob.Size, func(w io.Writer) error {
 		plain, err := l.Plain(ctx)
 		if err != nil {
 			return err
@@ -230,10 +232,12 @@ func (d *Delta) recipe(l *format.Layer, b *format.Blob) (*recipe.Recipe, error) 
 
 // produce runs make behind a reader that ends only when the bytes have the
 // digest.
-func (l *rebuiltLayer) produce(ctx context.Context, want digest.Digest, size int64, make func(io.Writer) error) io.ReadCloser {
+func (l *rebuiltLayer) produce(ctx context.Context, stage string, want digest.Digest, size int64, make func(io.Writer) error) io.ReadCloser {
 	pr, pw := io.Pipe()
 	go func() {
-		v := &verifier{w: pw, sum: want.Verifier(), left: size}
+		m := l.work.opt.meter(Progress{Stage: stage, Layer: l.at, Layers: l.of, Total: size})
+		defer m.finish()
+		v := &verifier{w: io.MultiWriter(pw, m), sum: want.Verifier(), left: size}
 		err := make(v)
 		if err == nil {
 			err = ctx.Err()

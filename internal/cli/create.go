@@ -9,8 +9,8 @@ import (
 	"os"
 	"runtime/debug"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
@@ -137,7 +137,7 @@ func (a *app) reportCreated(_ context.Context, output string, made *delta.Create
 // refused if that is a terminal.
 func (a *app) writeFile(path string, write func(io.Writer) error) error {
 	if path == "-" {
-		if f, ok := a.ui.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		if f, ok := a.ui.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 			return usageError{errors.New("a delta is no text for a terminal; redirect the standard output or name a file with -o")}
 		}
 		w := bufio.NewWriterSize(a.ui.out, 1<<20)

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"github.com/docker-delta/docker-delta/delta"
 )
@@ -17,27 +17,31 @@ import (
 // ui is the only place that talks to people. Its rules: results on the standard
 // output, one fact a line, nothing but the result; all else on the standard
 // error. An error starts with "error: " and says what failed, why and, where
-// there is one, the remedy. Progress is one line that is overwritten on a
-// terminal, and one line a stage elsewhere. NO_COLOR is honoured by there being
+// there is one, the remedy. Progress is shown by [view]. NO_COLOR is honoured by there being
 // no colour.
 type ui struct {
 	out, err   io.Writer
 	quiet      bool
 	debugOn    bool
 	noProgress bool
-	terminal   bool
 	start      time.Time
 
 	mu     sync.Mutex
-	line   string // the progress line that is on the screen
-	stage  string
+	view   view
+	stage  string // for --debug: the one that runs, and since when
 	staged time.Time
 }
 
 func newUI(out, err io.Writer) *ui {
-	u := &ui{out: out, err: err, start: time.Now()}
+	u := &ui{out: out, err: err, start: time.Now(), view: view{w: err, now: time.Now}}
 	if f, ok := err.(*os.File); ok {
-		u.terminal = isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
+		u.view.terminal = term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+		u.view.width = func() int {
+			if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+				return columns
+			}
+			return 80
+		}
 	}
 	return u
 }
@@ -84,16 +88,10 @@ func (u *ui) debugf() func(string, ...any) {
 func (u *ui) print(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.clear()
+	u.view.clear()
 	fmt.Fprintf(u.err, format+"\n", args...)
-	if u.line != "" {
-		fmt.Fprint(u.err, u.line)
-	}
-}
-
-func (u *ui) clear() {
-	if u.line != "" {
-		fmt.Fprint(u.err, "\r\x1b[K")
+	if u.view.terminal {
+		u.view.draw()
 	}
 }
 
@@ -104,43 +102,41 @@ func (u *ui) progress(p delta.Progress) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if p.Stage != u.stage && u.debugOn {
-		now := time.Now()
-		if u.stage != "" {
-			u.clear()
-			fmt.Fprintf(u.err, "debug: %7.3fs %s took %.3fs\n", now.Sub(u.start).Seconds(), u.stage, now.Sub(u.staged).Seconds())
+	if u.debugOn {
+		if !p.Finished {
+			u.enter(p.Stage)
 		}
-		u.staged = now
+		// Its lines tell enough where nothing can be drawn over.
+		if !u.view.terminal {
+			return
+		}
 	}
-	isNew := p.Stage != u.stage
-	u.stage = p.Stage
-	if u.noProgress {
-		return
-	}
-	text := p.Stage
-	if p.Layers > 1 {
-		text += fmt.Sprintf(" (layer %d of %d)", p.Layer, p.Layers)
-	}
-	switch {
-	case u.terminal:
-		u.clear()
-		u.line = text + " …"
-		fmt.Fprint(u.err, u.line)
-	case isNew && !u.debugOn:
-		fmt.Fprintf(u.err, "%s …\n", p.Stage)
+	if !u.noProgress {
+		u.view.update(p)
 	}
 }
 
-// done takes the progress line away.
+// enter notes, for --debug, that a stage begins, and how long the last one took.
+func (u *ui) enter(stage string) {
+	if stage == u.stage {
+		return
+	}
+	now := time.Now()
+	if u.stage != "" {
+		u.view.clear()
+		fmt.Fprintf(u.err, "debug: %7.3fs %s took %.3fs\n", now.Sub(u.start).Seconds(), u.stage, now.Sub(u.staged).Seconds())
+	}
+	u.stage, u.staged = stage, now
+}
+
+// done takes the view away.
 func (u *ui) done() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.clear()
-	u.line = ""
-	if u.debugOn && u.stage != "" {
-		fmt.Fprintf(u.err, "debug: %7.3fs %s took %.3fs\n", time.Since(u.start).Seconds(), u.stage, time.Since(u.staged).Seconds())
+	u.view.end()
+	if u.debugOn {
+		u.enter("")
 	}
-	u.stage = ""
 }
 
 // size writes bytes for people.
