@@ -45,6 +45,9 @@ type Created struct {
 	Size int64
 	// Inexact names the compressed blobs that cannot be rebuilt, with reasons.
 	Inexact []string
+	// Costs says for each layer that the base lacks where its bytes are, in the
+	// order of Config.Layers.
+	Costs []LayerCosts
 }
 
 // Create writes the delta from the bases to the targets. It writes nothing
@@ -87,6 +90,7 @@ type creator struct {
 	targetSums           map[layer.Sum]bool // contents that the changed layers have
 	blobs                []format.Data
 	inexact              []string
+	costs                []LayerCosts
 }
 
 func (c *creator) close() {
@@ -163,10 +167,13 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 	}
 	c.opt.debugf("%d plain bytes coded in %d: %d for the rewrap program, %d for %d operations, %d for differences, %d for literals",
 		stats.Target, f.Size(), len(program), stats.OpBytes, stats.Ops, stats.CopyBytes, stats.LiteralBytes)
-	if c.opt.Debugf != nil {
-		for _, share := range planned.costliest(stats.Pieces, 12) {
-			c.opt.debugf("%8.0f bytes of the delta for %s", share.bytes, share.path)
+	costs := LayerCosts{DiffID: c.config.Layers[p.entry].DiffID, Bytes: f.Size(), Rewrap: int64(len(program)), Contents: planned.costs(stats.Pieces)}
+	c.costs = append(c.costs, costs)
+	for i, cost := range CostsByFile(costs.Contents) {
+		if i == 12 {
+			break
 		}
+		c.opt.debugf("%8.0f bytes of the delta for %s", cost.Bytes, cost.Path)
 	}
 	entry := &c.config.Layers[p.entry]
 	entry.Carried, entry.Data = format.CarriedDelta, sum.Digest()

@@ -59,7 +59,7 @@ func (c *creator) write(ctx context.Context, w io.Writer, in Input) (*Created, e
 	if err := format.Write(count, c.config, subject, c.annotations(in), blobs); err != nil {
 		return nil, err
 	}
-	return &Created{Config: c.config, Size: count.n, Inexact: c.inexact}, nil
+	return &Created{Config: c.config, Size: count.n, Inexact: c.inexact, Costs: c.costs}, nil
 }
 
 func (c *creator) part(b []byte, mediaType string) format.Part {

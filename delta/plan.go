@@ -1,9 +1,6 @@
 package delta
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/layer"
 )
@@ -99,30 +96,4 @@ func (p *planner) nearest(headers []layer.Place, after []*layer.Node) layer.Plac
 		}
 	}
 	return headers[0]
-}
-
-// share is what a content costs in the delta.
-type share struct {
-	path  string
-	bytes float64
-}
-
-// costliest lists the n contents that cost most; bytes are those of each piece.
-func (p *planner) costliest(bytes []float64, n int) []share {
-	sums := make(map[string]float64)
-	for i, b := range bytes {
-		path := p.leaves[i].Path
-		if p.leaves[i].Kind == layer.Header {
-			path = "(headers)"
-		}
-		sums[path] += b
-	}
-	var list []share
-	for path, b := range sums {
-		list = append(list, share{path, b})
-	}
-	slices.SortFunc(list, func(a, b share) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.path, b.path))
-	})
-	return list[:min(n, len(list))]
 }
