@@ -107,14 +107,12 @@ func (s *search) solve(i int) (int, error) {
 // longest returns the coding of the list that fits the most spans from i on, and
 // their number.
 func (s *search) longest(i int, list []coding) (best coding, most int, err error) {
-	if s.in.Format != Zstd {
-		if list, err = s.sieve(i, list); err != nil {
+	sieve := s.sieve(i)
+	for len(list) > 0 && i+most < len(s.spans) {
+		var chunk []coding
+		if chunk, list, err = sieve.next(list, max(1, s.opt.Concurrency)); err != nil {
 			return best, 0, err
 		}
-	}
-	for len(list) > 0 && i+most < len(s.spans) {
-		chunk := list[:min(len(list), max(1, s.opt.Concurrency))]
-		list = list[len(chunk):]
 		if s.plainFrom(i) >= weedFrom {
 			if chunk, err = s.weed(i, chunk); err != nil {
 				return best, 0, err

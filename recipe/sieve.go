@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/docker-delta/docker-delta/recipe/internal/predeflate/tokens"
 )
@@ -19,50 +18,89 @@ var sieveSizes = [...]int64{2 << 10, 8 << 10, 32 << 10}
 // MIN_LOOKAHEAD.
 const sieveMargin = 258 + 262 + 2
 
-// sieve drops the candidates of the zlib family that code the beginning of span
-// i into other matches and literals than the stream does. An encoder writes a
+// A sieve tells which codings of the zlib family may have written span i: those
+// that code its beginning into the same matches and literals. An encoder writes a
 // block only when it is full, so that bytes tell nothing before that; tokens do.
-func (s *search) sieve(i int, list []coding) ([]coding, error) {
-	p := &s.spans[i]
-	var want []tokens.Token
+// Each class of codings is looked at when it is first asked for.
+type sieve struct {
+	s    *search
+	i    int
+	want []tokens.Token // of the stream, once read
+	read bool
+	fits map[coding]bool // by class
+	open bool            // the next coding may pass unseen
+}
+
+// openPlain is the most plain bytes on which the likeliest coding is tried
+// without a look first: that look is most of the work then.
+const openPlain = 64 << 10
+
+func (s *search) sieve(i int) *sieve {
+	return &sieve{s: s, i: i, fits: make(map[coding]bool), open: s.spans[i].plain <= openPlain}
+}
+
+// next takes at most n codings that pass from the front of the list.
+func (v *sieve) next(list []coding, n int) (chunk, rest []coding, err error) {
+	for len(list) > 0 && len(chunk) < n {
+		ok, err := v.passes(list[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		if ok {
+			chunk = append(chunk, list[0])
+		}
+		list = list[1:]
+	}
+	return chunk, list, nil
+}
+
+// passes tells whether the coding may have written the span.
+func (v *sieve) passes(c coding) (bool, error) {
+	if !c.sieved() {
+		return true, nil
+	}
+	if v.open {
+		v.open = false
+		return true, nil
+	}
+	k := c.tokenClass()
+	ok, seen := v.fits[k]
+	if seen {
+		return ok, nil
+	}
+	ok, err := v.look(k)
+	v.fits[k] = ok
+	return ok, err
+}
+
+// look compares the tokens that a class makes of more and more plain bytes.
+func (v *sieve) look(class coding) (bool, error) {
+	p := &v.s.spans[v.i]
 	for _, size := range sieveSizes {
-		if size >= p.plain || !slices.ContainsFunc(list, coding.sieved) {
+		if size >= p.plain {
 			break
 		}
-		if want == nil {
+		if err := v.s.ctx.Err(); err != nil {
+			return false, err
+		}
+		if !v.read {
 			// A stream that cannot be read is left to the encoders, which fail.
-			want, _ = firstTokens(io.NewSectionReader(s.in.Compressed, p.body[0], p.body[1]-p.body[0]), sieveSizes[len(sieveSizes)-1])
+			v.want, _ = firstTokens(io.NewSectionReader(v.s.in.Compressed, p.body[0], p.body[1]-p.body[0]), sieveSizes[len(sieveSizes)-1])
+			v.read = true
 		}
 		start := make([]byte, size)
-		if n, err := s.in.Plain.ReadAt(start, p.plainFrom); n < len(start) {
-			return nil, fmt.Errorf("reading the plain bytes: %w", err)
+		if n, err := v.s.in.Plain.ReadAt(start, p.plainFrom); n < len(start) {
+			return false, fmt.Errorf("reading the plain bytes: %w", err)
 		}
-		fits := make(map[coding]bool)
-		var left []coding
-		for _, c := range list {
-			if !c.sieved() {
-				left = append(left, c)
-				continue
-			}
-			k := c.tokenClass()
-			if _, ok := fits[k]; !ok {
-				if err := s.ctx.Err(); err != nil {
-					return nil, err
-				}
-				got, err := k.tokens(start)
-				if err != nil {
-					return nil, err
-				}
-				fits[k] = sameTokens(want, got, size-sieveMargin)
-			}
-			if fits[k] {
-				left = append(left, c)
-			}
+		got, err := class.tokens(start)
+		if err != nil {
+			return false, err
 		}
-		s.opt.debugf("%d of %d candidates are left after %d bytes", len(left), len(list), size)
-		list = left
+		if !sameTokens(v.want, got, size-sieveMargin) {
+			return false, nil
+		}
 	}
-	return list, nil
+	return true, nil
 }
 
 // sieved tells whether the encoder's choice of tokens depends on nothing but the
