@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -89,10 +88,14 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // withoutPluginName drops the word "delta" that docker puts before a plugin's
-// own arguments, which may follow docker's global flags.
+// own arguments, which may follow docker's global flags, or the request for
+// completions.
 func withoutPluginName(root *cobra.Command, args []string) []string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
+		if i == 0 && (arg == cobra.ShellCompRequestCmd || arg == cobra.ShellCompNoDescRequestCmd) {
+			continue
+		}
 		if arg == "delta" {
 			return append(append([]string{}, args[:i]...), args[i+1:]...)
 		}
@@ -132,11 +135,13 @@ the right one; 4 verification failed; 130 interrupted.`,
   docker-delta apply app.delta`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version(),
+		Version:       buildInfo(),
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetVersionTemplate("docker-delta {{.Version}}\n")
+	root.SetVersionTemplate("docker-delta {{.Version}}")
+	root.InitDefaultVersionFlag()
+	root.Flags().Lookup("version").Usage = "print the version, and what the program was built from and with"
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.flags.register(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.flags.apply(a.ui) }
@@ -186,22 +191,4 @@ func pluginMetadata() *cobra.Command {
 			return err
 		},
 	}
-}
-
-// version is that of the module, and of the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "devel"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 && !strings.Contains(v, s.Value[:12]) {
-			v += "+" + s.Value[:12]
-		}
-	}
-	return v
 }
