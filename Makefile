@@ -7,13 +7,19 @@ DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
 FUZZTIME ?= 5s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test test-long check fuzz arm64 bench install install-plugin clean
+.PHONY: help build man reference test test-long check fuzz arm64 bench install install-plugin clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 build: ## compile docker-delta into bin/
 	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
+
+man: ## write the man pages into bin/man
+	$(GO) run ./internal/gendocs man $(BIN)/man
+
+reference: ## write docs/reference/commands.md anew, after a change of commands or flags
+	$(GO) run ./internal/gendocs reference docs/reference/commands.md
 
 test: export CGO_ENABLED = 1
 test: ## run all tests, the long ones shortened, with the race detector (needs a C compiler) but for coders and whole programs
@@ -35,8 +41,9 @@ arm64: ## golden tests of the encoders, compiled for arm64 (needs qemu-user-stat
 bench: ## measure against other tools; PAIR=base for one pair, which prints only
 	$(GO) run ./bench $(if $(PAIR),-pair $(PAIR),-docs docs) $(BENCHFLAGS)
 
-install: build ## install into PREFIX (/usr/local) and as the plugin `docker delta`
+install: build man ## install into PREFIX (/usr/local) and as the plugin `docker delta`
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(BIN)/man/*.1
 	$(MAKE) install-plugin
 
 install-plugin: build ## install only as the plugin `docker delta` of this user

@@ -114,6 +114,13 @@ func withoutPluginName(root *cobra.Command, args []string) []string {
 	return args
 }
 
+// Command is the whole command line, for what is written about it.
+func Command() *cobra.Command {
+	root := (&app{ui: newUI(io.Discard, io.Discard)}).root()
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "docker-delta",
