@@ -197,7 +197,7 @@ func (i *DaemonImage) hasLayers(want []digest.Digest) bool {
 	return true
 }
 
-// openDaemon reads an image by the export that docker save makes.
+// openDaemon opens an image in a docker daemon.
 func openDaemon(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	plain := r.raw == r.Path // typed without a transport
 	d, err := Connect(ctx, *opt)
@@ -223,7 +223,7 @@ func openDaemon(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := d.export(ctx, img, opt)
+	t, err := d.read(ctx, img, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -48,13 +48,21 @@ type storeLayer struct {
 	size   int64
 	// open gives the stored bytes, compressed or not, and their number or -1.
 	open func(ctx context.Context) (io.ReadCloser, int64, error)
+	// measure finds the size when it is asked for; nil where it is known, or
+	// where that takes reading the layer.
+	measure func() int64
 	// missing is returned instead of contents when it is set.
 	missing error
 }
 
 func (l *storeLayer) DiffID() digest.Digest     { return l.diffID }
 func (l *storeLayer) Blob() *ocispec.Descriptor { return l.desc }
-func (l *storeLayer) Size() int64               { return l.size }
+func (l *storeLayer) Size() int64 {
+	if l.size < 0 && l.measure != nil {
+		return l.measure()
+	}
+	return l.size
+}
 
 func (l *storeLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
 	rc, _, err := l.raw(ctx)

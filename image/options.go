@@ -33,6 +33,8 @@ type Options struct {
 	DockerHost string
 	// DockerContext names a docker context and goes before DOCKER_HOST.
 	DockerContext string
+	// ReadStore says whether the files of a daemon's store are read.
+	ReadStore ReadStore
 
 	// TempDir is where big temporary files go. Empty means TMPDIR, else /var/tmp.
 	TempDir string

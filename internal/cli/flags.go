@@ -96,6 +96,7 @@ type imageFlags struct {
 	certDir   string
 	plainHTTP bool
 	tlsVerify bool
+	readStore readStoreFlag
 
 	set *pflag.FlagSet
 }
@@ -108,12 +109,15 @@ func (f *imageFlags) register(c *cobra.Command) {
 	p.StringVar(&f.certDir, "cert-dir", "", "directory with certificates for registries")
 	p.BoolVar(&f.tlsVerify, "tls-verify", true, "require HTTPS and valid certificates of registries")
 	p.BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to registries")
+	p.Var(&f.readStore, "read-store", "read images of a local docker daemon from its files: auto, always or never (then by docker save)")
+	_ = c.RegisterFlagCompletionFunc("read-store", fixed("auto", "always", "never"))
 }
 
 func (a *app) imageOptions(f *imageFlags) (image.Options, error) {
 	opt := image.Options{
 		Authfile: f.authfile, CertDir: f.certDir, PlainHTTP: f.plainHTTP,
 		DockerHost: a.flags.host, DockerContext: a.flags.context, TempDir: a.flags.tempDir, Debugf: a.ui.debugf(),
+		ReadStore: f.readStore.ReadStore,
 	}
 	if f.set.Changed("tls-verify") {
 		opt.TLSVerify = &f.tlsVerify
@@ -126,6 +130,15 @@ func (a *app) imageOptions(f *imageFlags) (image.Options, error) {
 		opt.Platform = &p
 	}
 	return opt, nil
+}
+
+// readStoreFlag is --read-store.
+type readStoreFlag struct{ image.ReadStore }
+
+func (r *readStoreFlag) Type() string { return "when" }
+func (r *readStoreFlag) Set(s string) (err error) {
+	r.ReadStore, err = image.ParseReadStore(s)
+	return err
 }
 
 // levelFlag is --level.
