@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-delta/docker-delta/internal/atomicfile"
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
 // dirSink writes blobs as files. What it made is known, so that a failure takes
@@ -46,7 +47,7 @@ func (s *dirSink) put(_ context.Context, desc ocispec.Descriptor, r io.Reader) e
 	}
 	_, err := os.Lstat(path)
 	existed := err == nil
-	f, err := atomicfile.Create(path)
+	f, err := atomicfile.CreateUnswept(atomicfile.Resolve(path))
 	if err != nil {
 		return err
 	}
@@ -108,19 +109,19 @@ const dirVersion = "Directory Transport Version: 1.1\n"
 
 // writeDir writes Skopeo's dir: layout. An existing one is replaced as a whole.
 func writeDir(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_ Result, err error) {
-	target := filepath.Clean(r.Path)
+	target := filepath.Clean(atomicfile.Resolve(r.Path))
 	if err := checkReplaceable(target); err != nil {
 		return Result{}, err
 	}
-	tmp := atomicfile.TempName(target)
-	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(tmp, d.Encoded()) }}
-	if err := os.Mkdir(tmp, 0o777); err != nil {
+	tmp, err := tempfile.MakeDir(filepath.Dir(target), 0o777)
+	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			err = hint(fmt.Errorf("there is no directory %s", filepath.Dir(target)), "make it first")
 		}
 		return Result{}, err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { err = firstError(err, tmp.Close()) }()
+	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(tmp.Path, d.Encoded()) }}
 	c := &copier{img: img, form: Exact, compress: opt.Compression, opt: opt, sink: s}
 	if opt.Form == Plain {
 		c.form = Plain
@@ -130,14 +131,14 @@ func writeDir(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_
 		return Result{}, err
 	}
 	for name, b := range map[string][]byte{"manifest.json": done.manifest, "version": []byte(dirVersion)} {
-		if err := atomicfile.WriteFile(filepath.Join(tmp, name), b); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(tmp.Path, name), b); err != nil {
 			return Result{}, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	if err := replaceDir(tmp, target); err != nil {
+	if err := replaceDir(tmp.Path, target); err != nil {
 		return Result{}, err
 	}
 	done.result.Names = []string{}
@@ -159,10 +160,17 @@ func checkReplaceable(dir string) error {
 	return hint(fmt.Errorf("%s is not empty and no dir: layout", dir), "choose another directory")
 }
 
-// replaceDir gives tmp the name target.
+// replaceDir gives tmp the name target. What had it is removed, or has the name
+// tmp after that, to be removed by whoever made tmp.
 func replaceDir(tmp, target string) error {
-	old := atomicfile.TempName(target)
-	err := os.Rename(target, old)
+	defer atomicfile.SyncDir(filepath.Dir(target))
+	err := tempfile.Exchange(tmp, target)
+	if err == nil {
+		return nil
+	}
+	// There is no target yet, or the file system cannot exchange names.
+	old := tempfile.Name(filepath.Dir(target))
+	err = os.Rename(target, old)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -173,7 +181,6 @@ func replaceDir(tmp, target string) error {
 		}
 		return err
 	}
-	atomicfile.SyncDir(filepath.Dir(target))
 	if had {
 		return os.RemoveAll(old)
 	}

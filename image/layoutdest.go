@@ -12,13 +12,14 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-delta/docker-delta/internal/atomicfile"
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
 // writeLayout adds an image to an OCI layout directory, or makes one. Blobs
 // appear one by one, whole; the image becomes visible with the new index.json,
 // which is exchanged under a lock.
 func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_ Result, err error) {
-	dir := filepath.Clean(r.Path)
+	dir := filepath.Clean(atomicfile.Resolve(r.Path))
 	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(dir, filepath.FromSlash(blobPath(d))) }}
 	if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, os.ErrNotExist) {
 		return Result{}, hint(fmt.Errorf("there is no directory %s", filepath.Dir(dir)), "make it first")
@@ -34,6 +35,10 @@ func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions)
 		}
 		unlock()
 	}()
+	// What killed processes have left.
+	for _, d := range []string{".", "blobs/sha256", "blobs/sha512"} {
+		tempfile.Sweep(filepath.Join(dir, filepath.FromSlash(d)))
+	}
 	if err := checkLayout(dir); err != nil {
 		return Result{}, err
 	}

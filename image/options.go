@@ -7,6 +7,8 @@ import (
 	"runtime"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
 // Options say how images are found and reached. The zero value is what a person
@@ -64,35 +66,16 @@ func (o *Options) tempDir() string {
 	return os.TempDir()
 }
 
-// spoolFile is a temporary file that vanishes with Close, and where the system
-// can do it, already when the process is killed.
-type spoolFile struct {
-	*os.File
-	path string // empty once unlinked
-}
-
-func (o *Options) newSpool() (*spoolFile, error) {
-	f, err := os.CreateTemp(o.tempDir(), ".docker-delta-*")
+func (o *Options) newSpool() (*tempfile.File, error) {
+	f, err := tempfile.Anonymous(o.tempDir())
 	if err != nil {
 		return nil, hint(err, "choose another directory for temporary files (TMPDIR)")
 	}
-	s := &spoolFile{File: f, path: f.Name()}
-	if os.Remove(f.Name()) == nil {
-		s.path = ""
-	}
-	return s, nil
-}
-
-func (s *spoolFile) Close() error {
-	err := s.File.Close()
-	if s.path != "" {
-		err = firstError(err, os.Remove(s.path))
-	}
-	return err
+	return f, nil
 }
 
 // spool copies r into a temporary file and rewinds it.
-func (o *Options) spool(r io.Reader) (*spoolFile, int64, error) {
+func (o *Options) spool(r io.Reader) (*tempfile.File, int64, error) {
 	s, err := o.newSpool()
 	if err != nil {
 		return nil, 0, err

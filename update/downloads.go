@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 	"github.com/docker-delta/docker-delta/registry"
 )
 
@@ -11,15 +12,18 @@ import (
 // directory of its own, named after its digest.
 type downloads struct {
 	dir       string
-	temporary bool
+	temporary *tempfile.Dir // nil where the packages stay
 }
 
 func (p *Plan) downloads() (*downloads, error) {
 	if p.opt.Downloads != "" {
 		return &downloads{dir: p.opt.Downloads}, os.MkdirAll(p.opt.Downloads, 0o700)
 	}
-	dir, err := os.MkdirTemp(p.opt.Resources.TempDir, "docker-delta-pull-")
-	return &downloads{dir, true}, err
+	tmp, err := tempfile.MakeDir(p.opt.Resources.TempDir, 0o700)
+	if err != nil {
+		return nil, err
+	}
+	return &downloads{tmp.Path, tmp}, nil
 }
 
 func (d *downloads) of(e registry.Entry) string {
@@ -34,7 +38,7 @@ func (d *downloads) done(steps []registry.Entry) {
 }
 
 func (d *downloads) close() {
-	if d.temporary {
-		_ = os.RemoveAll(d.dir)
+	if d.temporary != nil {
+		_ = d.temporary.Close()
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 	"github.com/docker-delta/docker-delta/registry"
 )
 
@@ -88,10 +89,12 @@ func Publish(ctx context.Context, name string, opt PublishOptions) ([]Published,
 	if err != nil {
 		return nil, err
 	}
-	if p.dir, err = os.MkdirTemp(opt.Create.TempDir, "docker-delta-publish-"); err != nil {
+	tmp, err := tempfile.MakeDir(opt.Create.TempDir, 0o700)
+	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(p.dir)
+	defer tmp.Close()
+	p.dir = tmp.Path
 	targets, err := p.targets(ctx)
 	if err != nil {
 		return nil, err

@@ -2,25 +2,34 @@
 package atomicfile
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
 // File is being written. Commit gives it its name; Abort takes it away.
 type File struct {
 	*os.File
 	final string // empty for devices and pipes, which are written directly
+	done  bool
 }
 
-// Create opens a hidden file beside path. Symbolic links are followed, so that
-// a link stays one; a device or pipe is opened itself.
+// Create opens a file with a temporary name beside path, and takes away what
+// killed processes have left there. Symbolic links are followed, so that a link
+// stays one, also if it leads to nothing yet; a device or pipe is opened itself.
 func Create(path string) (*File, error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
+	path = Resolve(path)
+	tempfile.Sweep(filepath.Dir(path))
+	return CreateUnswept(path)
+}
+
+// CreateUnswept is Create without the look at the rest of the directory, for
+// who writes many files into one. It does not follow symbolic links.
+func CreateUnswept(path string) (*File, error) {
 	st, err := os.Stat(path)
 	switch {
 	case err == nil && st.IsDir():
@@ -31,8 +40,7 @@ func Create(path string) (*File, error) {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
-	name := TempName(path)
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := tempfile.Create(filepath.Dir(path), 0o666)
 	if err != nil {
 		if dir := filepath.Dir(path); errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("there is no directory %s; make it first", dir)
@@ -42,32 +50,65 @@ func Create(path string) (*File, error) {
 	return &File{File: f, final: path}, nil
 }
 
-// TempName is a hidden name beside path, so that a rename stays in one file
-// system.
-func TempName(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:8]+".tmp")
+// maxLinks is how many symbolic links in a row are followed, as in Linux.
+const maxLinks = 40
+
+// Resolve follows path while it is a symbolic link.
+func Resolve(path string) string {
+	for range maxLinks {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			dir := filepath.Dir(path)
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				dir = real
+			}
+			to = filepath.Join(dir, to)
+		}
+		path = to
+	}
+	return path
 }
 
 // Commit syncs the file and gives it its name; on failure nothing is left.
 func (f *File) Commit() error {
+	f.done = true
 	if f.final == "" {
 		return f.Close()
 	}
-	err := errors.Join(f.Sync(), f.Close())
+	err := f.Sync()
+	if runtime.GOOS == "windows" { // an open file cannot be renamed
+		err = errors.Join(err, f.Close())
+	}
 	if err == nil {
 		err = os.Rename(f.Name(), f.final)
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return err
 	}
-	SyncDir(filepath.Dir(f.final))
-	return nil
+	// Closing unlocks: not before the temporary name is gone.
+	if runtime.GOOS != "windows" {
+		_ = f.Close() // Sync has told of what went wrong
+	}
+	if err == nil {
+		SyncDir(filepath.Dir(f.final))
+	}
+	return err
 }
 
 // Abort removes the file; after Commit it does nothing.
 func (f *File) Abort() {
-	if f.Close() == nil && f.final != "" {
+	if f.done {
+		return
+	}
+	f.done = true
+	if f.final != "" && runtime.GOOS != "windows" {
+		os.Remove(f.Name())
+	}
+	f.Close()
+	if f.final != "" && runtime.GOOS == "windows" {
 		os.Remove(f.Name())
 	}
 }

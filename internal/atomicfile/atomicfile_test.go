@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -79,5 +80,43 @@ func TestRefusals(t *testing.T) {
 	}
 	if err := WriteFile(os.DevNull, []byte("x")); err != nil {
 		t.Errorf("device: %v", err)
+	}
+}
+
+// A link to a file that does not exist yet makes that file, as the shell does.
+func TestDanglingLink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link, real := filepath.Join(dir, "link"), filepath.Join(dir, "sub", "real")
+	for from, to := range map[string]string{link: "second", filepath.Join(dir, "second"): filepath.Join("sub", "real")} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := WriteFile(link, []byte("2")); err != nil {
+		t.Fatal(err)
+	}
+	if st, _ := os.Lstat(link); st.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link is gone")
+	}
+	if b, err := os.ReadFile(real); string(b) != "2" {
+		t.Errorf("%q, %v", b, err)
+	}
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink("loop", loop); err != nil {
+		t.Fatal(err)
+	}
+	if WriteFile(loop, nil) == nil {
+		t.Error("a link to itself was written through")
+	}
+}
+
+// A name with as many letters as the file system allows.
+func TestLongName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), strings.Repeat("x", 255))
+	if err := WriteFile(path, []byte("1")); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/atomicfile"
 	"github.com/docker-delta/docker-delta/internal/demo"
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
 func (a *app) demo() *cobra.Command {
@@ -33,11 +34,12 @@ daemon. With --keep, the files stay for further tries.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir := keep
 			if dir == "" {
-				var err error
-				if dir, err = os.MkdirTemp(a.flags.tempDir, "docker-delta-demo-"); err != nil {
+				tmp, err := tempfile.MakeDir(a.flags.tempDir, 0o700)
+				if err != nil {
 					return err
 				}
-				defer os.RemoveAll(dir)
+				defer tmp.Close()
+				dir = tmp.Path
 			} else if err := os.MkdirAll(dir, 0o777); err != nil {
 				return err
 			}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.podman.io/image/v5/docker/reference"
 
 	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 	"github.com/docker-delta/docker-delta/registry"
 )
 
@@ -114,13 +115,12 @@ func (a *app) createAndPush(ctx context.Context, output, to string, opt registry
 	}
 	path := output
 	if path == "" {
-		f, err := os.CreateTemp(a.flags.tempDir, "docker-delta-*.delta")
+		dir, err := tempfile.MakeDir(a.flags.tempDir, 0o700)
 		if err != nil {
 			return err
 		}
-		f.Close()
-		path = f.Name()
-		defer os.Remove(path)
+		defer dir.Close()
+		path = filepath.Join(dir.Path, "delta")
 	}
 	var made *delta.Created
 	err := a.writeFile(path, func(w io.Writer) (err error) {

@@ -1,8 +1,8 @@
 // Package spool keeps bytes in temporary files that vanish with the process.
 //
 // A [Dir] is the room that one operation may use: it knows where temporary
-// files go and how many bytes they may hold together. Its files are unlinked
-// as soon as they are open, so that even a killed process leaves nothing
+// files go and how many bytes they may hold together. Its files have no name,
+// where the system can do that, so that even a killed process leaves nothing
 // behind.
 package spool
 
@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+
+	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
 // ErrLimit reports that an operation needs more temporary space than it was
@@ -47,18 +49,16 @@ func (d *Dir) reserve(n int64) error {
 // File is an anonymous temporary file: written at the end, read anywhere.
 type File struct {
 	dir  *Dir
-	f    *os.File
+	f    *tempfile.File
 	size int64
 }
 
 // Create makes an empty file.
 func (d *Dir) Create() (*File, error) {
-	f, err := os.CreateTemp(d.path, "docker-delta-*")
+	f, err := tempfile.Anonymous(d.path)
 	if err != nil {
 		return nil, fmt.Errorf("temporary file in %s (choose another place with --temp-dir): %w", d.path, err)
 	}
-	// Where an open file cannot be unlinked, Close removes it.
-	_ = os.Remove(f.Name())
 	return &File{dir: d, f: f}, nil
 }
 
@@ -90,9 +90,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.dir.used.Add(-f.size)
-	name := f.f.Name()
 	err := f.f.Close()
 	f.f = nil
-	_ = os.Remove(name)
 	return err
 }
