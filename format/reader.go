@@ -2,7 +2,6 @@ package format
 
 import (
 	"archive/tar"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,20 +76,15 @@ func open(fs files) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	var index ocispec.Index
-	if err := json.Unmarshal(raw, &index); err != nil {
-		return nil, corrupt("%s: %v", ocispec.ImageIndexFile, err)
+	if p.Descriptor, err = parseIndex(raw); err != nil {
+		return nil, err
 	}
-	if len(index.Manifests) != 1 {
-		return nil, fmt.Errorf("%w: its index names %d manifests", ErrNotPackage, len(index.Manifests))
-	}
-	p.Descriptor = index.Manifests[0]
 	raw, err = p.small(p.Descriptor, MaxManifest)
 	if err != nil {
 		return nil, err
 	}
 	var m Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := unmarshalOnce(raw, &m); err != nil {
 		return nil, corrupt("its manifest: %v", err)
 	}
 	if m.ArtifactType != ArtifactType && m.Config.MediaType != MediaTypeConfig {
@@ -102,6 +96,19 @@ func open(fs files) (*Package, error) {
 			what = "an artifact of type " + m.ArtifactType
 		}
 		return nil, fmt.Errorf("%w: it is %s", ErrNotPackage, what)
+	}
+	if a := p.Descriptor.ArtifactType; a != "" && a != m.ArtifactType {
+		return nil, corrupt("its index gives another artifact type than its manifest")
+	}
+	raw, err = readSmall(fs, ocispec.ImageLayoutFile, MaxManifest)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, corrupt("it has no %s", ocispec.ImageLayoutFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLayout(raw); err != nil {
+		return nil, err
 	}
 	p.Manifest = &m
 	raw, err = p.small(m.Config, MaxConfig)
@@ -249,10 +256,17 @@ func indexTar(r io.ReaderAt, size int64) (*tarFiles, error) {
 	s := io.NewSectionReader(r, 0, size)
 	t := &tarFiles{members: make(map[string]*io.SectionReader)}
 	tr := tar.NewReader(s)
+	end := int64(0) // of the last member
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if err == io.EOF {
-			return t, nil
+			if n == 0 {
+				return nil, fmt.Errorf("%w: it is empty", ErrNotPackage)
+			}
+			if size-end < 2*tarBlock {
+				return nil, corrupt("its last blocks are missing")
+			}
+			return t, checkZero(r, end, size)
 		}
 		if err != nil {
 			if n == 0 {
@@ -263,16 +277,28 @@ func indexTar(r io.ReaderAt, size int64) (*tarFiles, error) {
 		if n == MaxMembers {
 			return nil, corrupt("over %d members", MaxMembers)
 		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
 		at, err := s.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return nil, err
 		}
+		if err := checkHeader(r, at); err != nil {
+			return nil, err
+		}
+		end = at
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
 		if h.Size > size-at {
 			return nil, corrupt("it ends inside of %s: %d of %d bytes", h.Name, size-at, h.Size)
 		}
+		end = at + h.Size
+		if padding(h.Size) > size-end {
+			return nil, corrupt("it ends behind %s", h.Name)
+		}
+		if err := checkZero(r, end, end+padding(h.Size)); err != nil {
+			return nil, err
+		}
+		end += padding(h.Size)
 		t.members[strings.TrimPrefix(h.Name, "./")] = io.NewSectionReader(r, at, h.Size)
 	}
 }
