@@ -218,6 +218,38 @@ func TestDaemonErrors(t *testing.T) {
 	}
 }
 
+// An image is found by its name although a directory that holds no image is
+// called the same; one that does hold an image comes first.
+func TestDaemonNamesake(t *testing.T) {
+	d := classicDaemon(t)
+	name := "docker-delta-namesake:v1"
+	d.cleanup(t, name)
+	opt := Options{DockerHost: d.host}
+	fx := helloFixture(t, 77, "hello, namesake")
+	src := fx.build(t)
+	mustWrite(t, "docker-daemon:"+name, src, WriteOptions{Options: opt})
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("docker-delta-namesake", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	same(t, src, mustOpen(t, name, opt), false)
+	_, err := Open(t.Context(), "docker-delta-namesake:v2", opt)
+	if !errors.Is(err, ErrNotImage) || !strings.Contains(err.Error(), "nor does the docker daemon") {
+		t.Errorf("neither there nor in the daemon: %v", err)
+	}
+	if _, err := Open(t.Context(), "./docker-delta-namesake", opt); !errors.Is(err, ErrNotImage) || strings.Contains(err.Error(), "daemon") {
+		t.Errorf("a path: %v", err)
+	}
+	if err := os.Remove("docker-delta-namesake"); err != nil {
+		t.Fatal(err)
+	}
+	fx = helloFixture(t, 78, "hello from a file")
+	fx.compress = "gzip"
+	other := fx.build(t)
+	mustWrite(t, "oci:docker-delta-namesake:v1", other, WriteOptions{})
+	same(t, other, mustOpen(t, name, opt), true)
+}
+
 // TestDaemonKeepsNothing breaks off a load in each layer.
 func TestDaemonKeepsNothing(t *testing.T) {
 	eachDaemon(t, func(t *testing.T, d testDaemon) {

@@ -117,7 +117,23 @@ func openTop(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	case Stdio:
 		return openStream(ctx, "standard input", os.Stdin, r, opt)
 	}
-	return openPath(ctx, r, opt)
+	t, err := openPath(ctx, r, opt)
+	if r.Transport == FilePath && errors.Is(err, ErrNotImage) && !looksLikePath(r.raw) {
+		return openNamesake(ctx, r, opt, err)
+	}
+	return t, err
+}
+
+// openNamesake looks in the docker daemon for what is no image where a path
+// of that name is: people build "app:v1" in a directory that has an "app".
+func openNamesake(ctx context.Context, r Reference, opt *Options, why error) (*top, error) {
+	t, err := openDaemon(ctx, Reference{Transport: DockerDaemon, Path: r.raw, raw: r.raw}, opt)
+	if err == nil {
+		opt.debugf("%s is no image; taking the one in the docker daemon", r.Path)
+		return t, nil
+	}
+	opt.debugf("nor is there an image %s in the docker daemon: %v", r.raw, err)
+	return nil, hint(why, "nor does the docker daemon have an image of that name (docker-daemon:%s tells more)", r.raw)
 }
 
 // openPath opens a file or a directory by what is in it.
@@ -129,11 +145,7 @@ func openPath(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	case err != nil:
 		return nil, err
 	case st.IsDir():
-		t, err := openTree(ctx, r.Path, tree.Dir(r.Path), nil, r, opt)
-		if errors.Is(err, ErrNotImage) && r.Transport == FilePath && !looksLikePath(r.Path) {
-			return nil, hint(err, "for the image of that name in the docker daemon write docker-daemon:%s", r.Path)
-		}
-		return t, err
+		return openTree(ctx, r.Path, tree.Dir(r.Path), nil, r, opt)
 	}
 	f, err := os.Open(r.Path)
 	if err != nil {

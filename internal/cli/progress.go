@@ -10,18 +10,18 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 )
 
-// How often the view is drawn, and how often a long step is mentioned where
+// How often the view is drawn, and how often it is told what goes on where
 // nothing can be drawn over.
 const (
 	redrawEvery  = 100 * time.Millisecond
-	mentionEvery = 15 * time.Second
+	mentionEvery = 5 * time.Second
 	// settled is how long a step must run before its speed means something.
 	settled = 2 * time.Second
 )
 
 // view shows the steps that are being worked on: on a terminal one line each,
-// drawn over and over, elsewhere a line when a stage begins and now and then
-// while it lasts.
+// drawn over and over, elsewhere a line every few seconds, so that what is done
+// at once says nothing.
 type view struct {
 	w        io.Writer
 	terminal bool
@@ -31,8 +31,7 @@ type view struct {
 	steps    []*step
 	lines    int // that are on the screen
 	drawn    time.Time
-	stage    string // the last that was mentioned
-	mentions time.Time
+	mentions time.Time // when the last line was written, or the work began
 }
 
 // A step is a stage of the work on one layer, or on all of them.
@@ -66,13 +65,10 @@ func (v *view) update(p delta.Progress) {
 		}
 		return
 	}
-	if p.Finished {
-		return
+	if v.mentions.IsZero() {
+		v.mentions = now
 	}
-	if p.Stage != v.stage {
-		v.stage, v.mentions = p.Stage, now
-		fmt.Fprintf(v.w, "%s …\n", p.Stage)
-	} else if now.Sub(v.mentions) >= mentionEvery && i >= 0 {
+	if i = slices.IndexFunc(v.steps, func(s *step) bool { return s.same(p) }); i >= 0 && now.Sub(v.mentions) >= mentionEvery {
 		v.mentions = now
 		fmt.Fprintln(v.w, v.steps[i].text(now))
 	}
@@ -105,7 +101,7 @@ func (v *view) clear() {
 // end forgets all steps.
 func (v *view) end() {
 	v.clear()
-	v.steps, v.stage = nil, ""
+	v.steps, v.mentions = nil, time.Time{}
 }
 
 // text is a step as a person reads it: what, how far, how fast, how long still.

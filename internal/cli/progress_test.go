@@ -73,15 +73,17 @@ func TestViewForgetsStagesWithoutBytes(t *testing.T) {
 
 func TestViewWithoutATerminalWritesPlainLines(t *testing.T) {
 	v, screen, pass := testView(false)
-	for i := range int64(41) {
+	for i := range int64(19) {
 		v.update(delta.Progress{Stage: "encode", Layer: 1, Layers: 3, Done: i * 1e6, Total: 200e6})
 		pass(time.Second)
 	}
 	v.update(delta.Progress{Stage: "encode", Layer: 1, Layers: 3, Finished: true})
 	v.update(delta.Progress{Stage: "write"})
-	want := "encode …\n" +
+	pass(5 * time.Second)
+	v.update(delta.Progress{Stage: "write"})
+	want := "encode, layer 1 of 3: 2% of 200 MB, 1 MB/s, 3:15 left\n" +
+		"encode, layer 1 of 3: 5% of 200 MB, 1 MB/s, 3:10 left\n" +
 		"encode, layer 1 of 3: 7% of 200 MB, 1 MB/s, 3:05 left\n" +
-		"encode, layer 1 of 3: 15% of 200 MB, 1 MB/s, 2:50 left\n" +
 		"write …\n"
 	if got := screen.String(); got != want {
 		t.Fatalf("got:\n%swant:\n%s", got, want)

@@ -1,0 +1,351 @@
+// Package docs tests the documentation: every command that a page shows is run
+// as it stands there, in the order of the page, and what the page says is printed
+// is compared with what is.
+//
+// Read from a page, in a directory of its own with docker-delta on the PATH:
+//
+//   - ```console blocks: lines after "$ " are commands (a line after "> " goes on
+//     with the one before); the lines below are their output, standard output and error together;
+//   - ```sh blocks: a script without output, whose exit status must be 0;
+//   - <!-- run: … -->: a script that prepares something and is not shown.
+//
+// Numbers and hexadecimal digests in outputs may be others than the page shows, and … stands
+// for anything. A command line ending in "# exit 3" must exit so.
+//
+//   - <!-- needs: docker registry -->: what follows on the page needs these parts;
+//   - <!-- shown only: why -->: the next block is not run.
+//
+// The name registry.example stands for a registry that the test starts.
+package docs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker-delta/docker-delta/internal/testrig"
+)
+
+func TestCommandsOfPages(t *testing.T) {
+	if testing.Short() && os.Getenv("DOCKER_DELTA_TEST_REQUIRE") != "1" {
+		t.Skip("runs every command of the documentation; in CI, and without -short")
+	}
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(append([]string{"../README.md", "../SECURITY.md"}, pages...), more...)
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-o", bin, "../cmd/docker-delta")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	commands := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks, err := parsePage(string(text))
+		if err != nil {
+			t.Errorf("%s: %v", page, err)
+			continue
+		}
+		if len(blocks) == 0 {
+			continue
+		}
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(page, "../"), ".md"), func(t *testing.T) {
+			s := newShell(t, bin)
+			defer func() { commands += s.commands }()
+			for _, b := range blocks {
+				s.run(b)
+			}
+		})
+	}
+	t.Logf("%d commands run", commands)
+}
+
+// A shell runs the blocks of a page, one after the other.
+type shell struct {
+	t        *testing.T
+	dir      string
+	env      []string
+	registry string
+	commands int
+}
+
+func newShell(t *testing.T, bin string) *shell {
+	dir := t.TempDir()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(dir, "home")
+	plugins := filepath.Join(home, ".docker/cli-plugins")
+	if err := os.MkdirAll(plugins, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(bin, "docker-delta"), filepath.Join(plugins, "docker-delta")); err != nil {
+		t.Fatal(err)
+	}
+	work := filepath.Join(dir, "work")
+	if err := os.Mkdir(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "HOME="+home, "PATH="+bin+":"+os.Getenv("PATH"), "SOURCE="+root, "LC_ALL=C.UTF-8",
+		"TMPDIR="+mkdir(t, dir, "tmp"), "XDG_RUNTIME_DIR="+mkdir(t, dir, "run"))
+	return &shell{t: t, dir: work, env: env}
+}
+
+func mkdir(t *testing.T, dir, name string) string {
+	dir = filepath.Join(dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func (s *shell) run(b block) {
+	s.t.Helper()
+	for _, need := range b.needs {
+		s.need(need)
+	}
+	if b.script == "" {
+		return
+	}
+	s.commands++
+	script := b.script
+	if s.registry != "" {
+		script = strings.ReplaceAll(script, "registry.example", s.registry)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	c.Dir, c.Env = s.dir, s.env
+	c.WaitDelay = time.Second
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run()
+	var exit *exec.ExitError
+	code := 0
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		s.t.Fatalf("line %d: %s: %v", b.line, b.script, err)
+	}
+	printed := out.String()
+	if s.registry != "" {
+		printed = strings.ReplaceAll(printed, s.registry, "registry.example")
+	}
+	if code != b.exit {
+		s.t.Fatalf("line %d: %s\nexit code %d in place of %d:\n%s", b.line, b.script, code, b.exit, printed)
+	}
+	if b.output != "" && !pattern(b.output).MatchString(clean(printed)) {
+		s.t.Errorf("line %d: %s\nprinted:\n%s\nwhere the page says:\n%s", b.line, b.script, printed, b.output)
+	}
+}
+
+// need starts or finds a part that the page needs from here on.
+func (s *shell) need(name string) {
+	switch name {
+	case "docker":
+		// Pages load and remove images under common names.
+		if os.Getenv("DOCKER_DELTA_TEST_REQUIRE") != "1" {
+			s.t.Skip("changes images in the docker daemon; set DOCKER_DELTA_TEST_REQUIRE=1 to run it")
+		}
+		s.env = append(s.env, "DOCKER_HOST="+testrig.Docker(s.t).Host)
+	case "registry":
+		s.registry = testrig.Registry(s.t)
+		conf := filepath.Join(s.dir, "../registries.conf")
+		text := fmt.Sprintf("[[registry]]\nlocation = %q\ninsecure = true\n", s.registry)
+		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+		s.env = append(s.env, "CONTAINERS_REGISTRIES_CONF="+conf)
+	default:
+		testrig.Program(s.t, name)
+	}
+}
+
+// A block is one command or script of a page.
+type block struct {
+	line   int
+	script string
+	output string // what is to be printed; empty for whatever
+	exit   int
+	needs  []string
+}
+
+var exitMark = regexp.MustCompile(`\s+# exit (\d+)$`)
+
+// parsePage finds the commands.
+func parsePage(text string) ([]block, error) {
+	var blocks []block
+	var needs []string
+	add := func(b block) {
+		b.needs, needs = needs, nil
+		blocks = append(blocks, b)
+	}
+	lines := strings.Split(text, "\n")
+	hide := false
+	for i := 0; i < len(lines); i++ {
+		line := lines[i]
+		switch {
+		case strings.HasPrefix(line, "<!-- needs:"):
+			needs = append(needs, strings.Fields(between(line, "<!-- needs:", "-->"))...)
+		case strings.HasPrefix(line, "<!-- shown only:"):
+			hide = true
+		case strings.HasPrefix(line, "<!-- run:"):
+			begin := i
+			for !strings.Contains(lines[i], "-->") {
+				if i++; i == len(lines) {
+					return nil, fmt.Errorf("line %d: the comment does not end", begin+1)
+				}
+			}
+			add(block{line: begin + 1, script: between(strings.Join(lines[begin:i+1], "\n"), "<!-- run:", "-->")})
+		case strings.HasPrefix(strings.TrimSpace(line), "```"):
+			kind := strings.TrimPrefix(strings.TrimSpace(line), "```")
+			begin := i + 1
+			for i++; i < len(lines) && strings.TrimSpace(lines[i]) != "```"; i++ {
+			}
+			if i == len(lines) {
+				return nil, fmt.Errorf("line %d: the block does not end", begin)
+			}
+			inner := lines[begin:i]
+			switch {
+			case hide:
+			case kind == "sh":
+				add(block{line: begin + 1, script: strings.Join(inner, "\n")})
+			case kind == "console":
+				for _, b := range parseConsole(inner, begin+1) {
+					add(b)
+				}
+			}
+			hide = false
+		}
+	}
+	return blocks, nil
+}
+
+// parseConsole splits a session into commands and their outputs.
+func parseConsole(lines []string, at int) []block {
+	var list []block
+	for i, line := range lines {
+		line = strings.TrimPrefix(line, "   ") // within a list
+		if script, ok := strings.CutPrefix(line, "$ "); ok {
+			b := block{line: at + i, script: script}
+			if m := exitMark.FindStringSubmatch(script); m != nil {
+				b.script = strings.TrimSuffix(script, m[0])
+				fmt.Sscan(m[1], &b.exit)
+			}
+			list = append(list, b)
+		} else if len(list) > 0 {
+			b := &list[len(list)-1]
+			if more, ok := strings.CutPrefix(line, "> "); ok && b.output == "" {
+				b.script += "\n" + more
+			} else {
+				b.output += line + "\n"
+			}
+		}
+	}
+	return list
+}
+
+func between(s, begin, end string) string {
+	_, s, _ = strings.Cut(s, begin)
+	s, _, _ = strings.Cut(s, end)
+	return strings.TrimSpace(s)
+}
+
+var (
+	variable = regexp.MustCompile(`[0-9a-f]{12,}|[0-9]+(?:[.,][0-9]+)*(?: (?:B|kB|MB|GB))?`)
+	spaces   = regexp.MustCompile(` +`)
+	progress = regexp.MustCompile(`(?m)^.* …\n`)
+)
+
+// clean leaves out lines of progress, and white space that tables fill with.
+func clean(s string) string {
+	s = progress.ReplaceAllString(s, "")
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	for i := range lines {
+		lines[i] = spaces.ReplaceAllString(strings.TrimRight(lines[i], " "), " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// pattern matches what a page shows, with other numbers and digests; a line
+// with … alone stands for any lines.
+func pattern(shown string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`\A`)
+	for i, line := range strings.Split(clean(shown), "\n") {
+		if line == "…" {
+			b.WriteString(`(?:\n?.*)*`)
+			continue
+		}
+		if i > 0 {
+			b.WriteString(`\n`)
+		}
+		for i, part := range strings.Split(line, "…") {
+			if i > 0 {
+				b.WriteString(`.*`)
+			}
+			last := 0
+			for _, m := range variable.FindAllStringIndex(part, -1) {
+				b.WriteString(regexp.QuoteMeta(part[last:m[0]]) + `(?:` + variable.String() + `)`)
+				last = m[1]
+			}
+			b.WriteString(regexp.QuoteMeta(part[last:]))
+		}
+	}
+	b.WriteString(`\z`)
+	return regexp.MustCompile(b.String())
+}
+
+func TestParsePage(t *testing.T) {
+	page := "text\n<!-- needs: docker -->\n```console\n$ one \\\n> two\nprinted 12 bytes\n$ three # exit 3\n```\n" +
+		"<!-- shown only: takes hours -->\n```sh\nnever\n```\n<!-- run:\nhidden\n-->\n```json\n{}\n```\n```sh\nfour\n```\n"
+	got, err := parsePage(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []block{
+		{line: 4, script: "one \\\ntwo", output: "printed 12 bytes\n", needs: []string{"docker"}},
+		{line: 7, script: "three", exit: 3},
+		{line: 13, script: "hidden"},
+		{line: 20, script: "four"},
+	}
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+	if _, err := parsePage("```sh\n"); err == nil {
+		t.Error("a block without an end passes")
+	}
+}
+
+func TestPattern(t *testing.T) {
+	shown := "delta  12.3 kB, sha256:ab3bbc651d31…\ndone\n"
+	for printed, want := range map[string]bool{
+		"encode …\ndelta   4 B, sha256:00ff00ff00ff00ff\ndone\n": true,
+		"delta 12.3 kB, sha256:ab3bbc651d3170e4\n":               false,
+		"delta twelve kB, sha256:ab3bbc651d31\ndone":             false,
+		"delta 1.2 MB, sha256:ab3bbc651d31\ndone\nmore":          false,
+	} {
+		if got := pattern(shown).MatchString(clean(printed)); got != want {
+			t.Errorf("%q: %v", printed, got)
+		}
+	}
+}
