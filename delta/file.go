@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/internal/spool"
@@ -26,28 +28,13 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 		config: &format.Config{Layers: make([]format.Layer, 1)}}
 	defer c.close()
 	h := new(format.PatchHeader)
-	for _, side := range []struct {
-		name string
-		r    io.ReaderAt
-		n    int64
-		id   *format.FileID
-	}{{"base", old, oldSize, &h.Old}, {"target", target, targetSize, &h.New}} {
-		m := opt.meter(Progress{Stage: "read " + side.name, Layer: 1, Layers: 1, Total: side.n})
-		sum := sha256.New()
-		s, err := layer.Scan(io.TeeReader(io.NewSectionReader(side.r, 0, side.n), io.MultiWriter(sum, m)))
-		m.finish()
-		if err != nil {
-			return err
-		}
-		s.Raw = side.r
-		side.id.Size = s.Size
-		sum.Sum(side.id.Sum[:0])
-		p := &pooled{side: side.name, stream: s}
-		if side.name == "base" {
-			c.bases = append(c.bases, p)
-		} else {
-			c.targets = append(c.targets, p)
-		}
+	c.bases, c.targets = []*pooled{{side: "base"}}, []*pooled{{side: "target"}}
+	var g errgroup.Group
+	g.SetLimit(opt.workers())
+	g.Go(func() error { return scanFile(c.bases[0], old, oldSize, &h.Old, &opt.Resources) })
+	g.Go(func() error { return scanFile(c.targets[0], target, targetSize, &h.New, &opt.Resources) })
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	if err := c.unwrap(ctx); err != nil {
 		return err
@@ -65,6 +52,20 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 	}
 	defer data.Close()
 	return format.WritePatch(w, h, data)
+}
+
+// scanFile cuts a file into nodes and identifies it.
+func scanFile(p *pooled, r io.ReaderAt, size int64, id *format.FileID, opt *Resources) error {
+	m := opt.meter(Progress{Stage: "read " + p.side, Layer: 1, Layers: 1, Total: size})
+	defer m.finish()
+	sum := sha256.New()
+	s, err := layer.Scan(io.TeeReader(io.NewSectionReader(r, 0, size), io.MultiWriter(sum, m)))
+	if err != nil {
+		return err
+	}
+	s.Raw, p.stream, id.Size = r, s, s.Size
+	sum.Sum(id.Sum[:0])
+	return nil
 }
 
 // ApplyFile rebuilds the new file from the old one and a patch. What it writes

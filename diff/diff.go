@@ -30,8 +30,8 @@ func (e Extent) End() int64 { return e.Off + e.Len }
 // Piece is the next run of target bytes and what is known of it.
 type Piece struct {
 	Len int64
-	// Same, when not negative, is the offset in the reference of an identical
-	// run: the caller has compared digests, no search is made.
+	// Same, when not negative, is the offset in the reference of a run that is
+	// believed to be identical. No search is made if it is.
 	Same int64
 	// Candidates are runs of the reference that the piece may resemble, best
 	// first. Matching looks there first, and then everywhere (see Index).

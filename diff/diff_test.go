@@ -207,3 +207,17 @@ func TestDuplicatesWithinPiece(t *testing.T) {
 	pieces := []Piece{{Len: int64(len(target)), Same: -1, Candidates: []Extent{{0, int64(len(known))}}}}
 	roundTrip(t, known, target, pieces, Options{Level: Default})
 }
+
+// A run that is not what the caller believes is matched like any other.
+func TestSameIsCompared(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 15))
+	ref := randomBytes(r, 400<<10)
+	for _, at := range []int{0, 200 << 10, len(ref) - 1} {
+		target := bytes.Clone(ref)
+		target[at] ^= 1
+		coded, _ := roundTrip(t, ref, target, []Piece{{Len: int64(len(target))}}, Options{Level: Fast})
+		if len(coded) > 200 {
+			t.Errorf("one byte of %d differs: coded as %d", len(target), len(coded))
+		}
+	}
+}

@@ -99,6 +99,8 @@ type found struct {
 const (
 	// jobSize is the number of target bytes from which on a job is full.
 	jobSize = 1 << 20
+	// sameShare is how many times faster two runs are compared than matched.
+	sameShare = 16
 	// matchMemory bounds what all jobs together may hold at a time.
 	matchMemory = 640 << 20
 )
@@ -172,6 +174,8 @@ func nextJob(pieces []Piece, off int64) *job {
 		j.pieces = append(j.pieces, p)
 		if p.Same < 0 {
 			size += p.Len
+		} else {
+			size += p.Len / sameShare
 		}
 		weight = max(weight, n)
 	}

@@ -1,8 +1,10 @@
 package diff
 
 import (
+	"bytes"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/docker-delta/docker-delta/diff/internal/match"
 	"github.com/docker-delta/docker-delta/diff/internal/predict"
@@ -36,8 +38,15 @@ type finder struct {
 func (f *finder) piece(p Piece, off int64) (found, error) {
 	var list opList
 	if p.Same >= 0 {
-		list.copy(p.Same, p.Len)
-		return found{ops: list.ops}, nil
+		same, err := f.same(Extent{p.Same, p.Len}, off)
+		if err != nil {
+			return found{}, err
+		}
+		if same {
+			list.copy(p.Same, p.Len)
+			return found{ops: list.ops}, nil
+		}
+		p.Candidates = append([]Extent{{p.Same, p.Len}}, p.Candidates...)
 	}
 	if p.Len <= maxNew {
 		return f.window(p, off)
@@ -55,6 +64,30 @@ func (f *finder) piece(p Piece, off int64) (found, error) {
 		rest.Len -= head.Len
 	}
 	return found{ops: list.ops}, nil
+}
+
+// compareBuffers are what same reads into.
+var compareBuffers = sync.Pool{New: func() any { return new([2][128 << 10]byte) }}
+
+// same tells whether the bytes at e are those of the target at off.
+func (f *finder) same(e Extent, off int64) (bool, error) {
+	buf := compareBuffers.Get().(*[2][128 << 10]byte)
+	defer compareBuffers.Put(buf)
+	for e.Len > 0 {
+		n := min(e.Len, int64(len(buf[0])))
+		a, b := buf[0][:n], buf[1][:n]
+		if err := readFull(f.ref, a, e.Off); err != nil {
+			return false, err
+		}
+		if err := readFull(f.target, b, off); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(a, b) {
+			return false, nil
+		}
+		e.Off, e.Len, off = e.Off+n, e.Len-n, off+n
+	}
+	return true, nil
 }
 
 // window finds the operations for a piece, or a part of one, that fits memory.

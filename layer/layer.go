@@ -12,14 +12,10 @@
 package layer
 
 import (
-	"crypto/sha256"
 	"io"
 
 	"github.com/docker-delta/docker-delta/recipe"
 )
-
-// Sum identifies contents.
-type Sum [sha256.Size]byte
 
 // Kind says what a node is.
 type Kind uint8
@@ -42,7 +38,7 @@ type Node struct {
 	Path string
 	// Off and Len say where the raw bytes lie in their stream.
 	Off, Len int64
-	// Sum is the digest of the raw bytes of a Content.
+	// Sum is that of the raw bytes of a Content.
 	Sum Sum
 	// Prefix holds the first bytes of a Content.
 	Prefix [8]byte

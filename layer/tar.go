@@ -3,7 +3,6 @@ package layer
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"strconv"
@@ -22,9 +21,9 @@ const (
 //
 // The tar format is that of POSIX.1-2001 (pax) and of GNU tar.
 func Scan(r io.Reader) (*Stream, error) {
-	s := &scanner{r: bufio.NewReaderSize(r, 256<<10), hash: sha256.New()}
-	err := s.scan()
-	if err != nil {
+	s := &scanner{r: takeReader(r)}
+	defer putReader(s.r)
+	if err := s.scan(); err != nil {
 		return nil, err
 	}
 	return &Stream{Size: s.off, Nodes: s.nodes}, nil
@@ -35,11 +34,6 @@ type scanner struct {
 	off   int64 // bytes consumed
 	start int64 // where the header run began that is being gathered
 	nodes []*Node
-	hash  interface {
-		io.Writer
-		Sum([]byte) []byte
-		Reset()
-	}
 }
 
 func (s *scanner) scan() error {
@@ -149,19 +143,11 @@ func (s *scanner) content(path string, n int64) error {
 		return err
 	}
 	node.look(start, n)
-	s.hash.Reset()
-	var src io.Reader = s.r
-	if n >= 0 {
-		src = io.LimitReader(s.r, n)
-	}
-	m, err := io.Copy(s.hash, src)
-	if err != nil {
+	if node.Len, node.Sum, err = sumFrom(s.r, n); err != nil {
 		return err
 	}
-	s.off += m
-	node.Len = m
-	s.hash.Sum(node.Sum[:0])
-	if m > 0 {
+	s.off += node.Len
+	if node.Len > 0 {
 		s.nodes = append(s.nodes, node)
 	}
 	s.start = s.off

@@ -3,7 +3,6 @@ package layer
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -322,18 +321,15 @@ func (t *spoolTee) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sum fills in the digest and first bytes of a node.
+// sum fills in the sum and first bytes of a node.
 func (n *Node) sum(raw io.ReaderAt) error {
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(raw, n.Off, n.Len)); err != nil {
+	r := takeReader(io.NewSectionReader(raw, n.Off, n.Len))
+	defer putReader(r)
+	start, err := r.Peek(int(min(blockSize, n.Len)))
+	if err != nil && err != io.EOF {
 		return err
 	}
-	h.Sum(n.Sum[:0])
-	start := make([]byte, min(blockSize, n.Len))
-	_, err := raw.ReadAt(start, n.Off)
-	if err == io.EOF {
-		err = nil
-	}
 	n.look(start, n.Len)
+	_, n.Sum, err = sumFrom(r, n.Len)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,7 @@ func (a *app) fileCreate() *cobra.Command {
 				return err
 			}
 			defer closeAll()
+			debug.SetMemoryLimit(createMemory)
 			return a.writeFile(output, func(w io.Writer) error {
 				return delta.CreateFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size,
 					delta.FileOptions{Resources: a.resources(), Level: level.level})
