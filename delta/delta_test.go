@@ -283,7 +283,8 @@ func TestDamagedBase(t *testing.T) {
 }
 
 // Every bit of a package matters: whichever is flipped, and wherever it is cut,
-// there is an error or the right image. A part of them is tried.
+// there is an error or the right image. A part of them is tried, of the package as
+// it is written and of the tar in it.
 func TestFlippedBits(t *testing.T) {
 	base := makeImage(t, "a:1", gzipped(6), files(t, "x", text(1, 700)))
 	target := makeImage(t, "a:2", gzipped(6), files(t, "x", edit(2, text(1, 700))))
@@ -292,14 +293,16 @@ func TestFlippedBits(t *testing.T) {
 		if testing.Short() {
 			step *= 5
 		}
-		b, _ := mustCreate(t, Input{Bases: one(base), Targets: one(target)}, CreateOptions{Resources: resources(t), Level: level})
-		for bit := 0; bit < len(b)*8; bit += step {
-			bad := bytes.Clone(b)
-			bad[bit/8] ^= 1 << (bit % 8)
-			checkHostile(t, bad, base, target, dir)
-		}
-		for n := 0; n < len(b); n += step {
-			checkHostile(t, b[:n], base, target, dir)
+		packed, _ := mustCreate(t, Input{Bases: one(base), Targets: one(target)}, CreateOptions{Resources: resources(t), Level: level})
+		for _, b := range [][]byte{packed, gunzip(t, packed)} {
+			for bit := 0; bit < len(b)*8; bit += step {
+				bad := bytes.Clone(b)
+				bad[bit/8] ^= 1 << (bit % 8)
+				checkHostile(t, bad, base, target, dir)
+			}
+			for n := 0; n < len(b); n += step {
+				checkHostile(t, b[:n], base, target, dir)
+			}
 		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {

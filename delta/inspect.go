@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/opencontainers/go-digest"
@@ -64,7 +65,7 @@ type BlobInfo struct {
 func (d *Delta) Inspect(ctx context.Context) (*Info, error) {
 	c := d.pkg.Config
 	info := &Info{
-		FormatVersion: c.FormatVersion, Manifest: d.pkg.Descriptor.Digest, Size: max(d.pkg.Size(), d.pkg.FileSize()),
+		FormatVersion: c.FormatVersion, Manifest: d.pkg.Descriptor.Digest, Size: cmp.Or(d.pkg.FileSize(), d.pkg.Size()),
 		Metadata: d.pkg.BlobSize(c.Metadata), Bases: c.Bases,
 	}
 	for i := range c.Layers {

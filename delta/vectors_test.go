@@ -3,6 +3,7 @@ package delta
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,7 +145,11 @@ func writeVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(vector{File: "other-base.delta", Why: "another base is given", Base: "other.tar", Class: "base does not fit"}, good)
-	for _, d := range damages(t, good) {
+	tarred := gunzip(t, good)
+	put(vector{File: "not-compressed.delta", Why: "good.delta without its compression", Base: "base.tar", Class: "ok", Layers: id, Blobs: blob}, tarred)
+	put(vector{File: "compressed-cut.delta", Why: "the end of the compressed package is missing", Base: "base.tar", Class: "damaged"}, good[:len(good)-9])
+	put(vector{File: "compressed-twice.delta", Why: "something stands behind the compressed package", Base: "base.tar", Class: "damaged"}, append(bytes.Clone(good), good...))
+	for _, d := range damages(t, tarred) {
 		put(vector{File: d.name + ".delta", Why: d.why, Base: "base.tar", Class: d.class}, d.b)
 	}
 	raw, err := json.MarshalIndent(list, "", "  ")
@@ -156,12 +161,25 @@ func writeVectors(t *testing.T) {
 	}
 }
 
+func gunzip(t *testing.T, b []byte) []byte {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 type damage struct {
 	name, why, class string
 	b                []byte
 }
 
-// damages lists packages that are wrong in one way each. Where it says
+// damages lists packages, as tars, that are wrong in one way each. Where it says
 // "resealed", all digests fit what is there.
 func damages(t *testing.T, good []byte) []damage {
 	flip := func(at int) []byte {

@@ -1,6 +1,7 @@
 // Package format reads and writes the package that carries a delta.
 //
-// A package is an OCI image layout (image-spec v1.1) in one uncompressed tar.
+// A package is an OCI image layout (image-spec v1.1) in one tar, which is
+// compressed with gzip if it is small.
 // Its index names one manifest with the artifact type [ArtifactType]; the
 // manifest's subject is the manifest of the target image; its config is a
 // [Config], and its layers are the blobs that the Config refers to by digest.

@@ -51,8 +51,87 @@ func TestWriteWhatWasRead(t *testing.T) {
 	if !bytes.Equal(again.Bytes(), b) {
 		t.Error("another package was written")
 	}
-	if p.FileSize() != int64(len(b)) || p.Size() >= p.FileSize() {
+	if p.FileSize() != int64(len(b)) || p.Size() < int64(len(p.Manifest.Layers)) {
 		t.Errorf("sizes: %d in parts, %d in the file of %d", p.Size(), p.FileSize(), len(b))
+	}
+}
+
+// packageOf makes a package whose only layer has the given data.
+func packageOf(t testing.TB, data []byte) []byte {
+	t.Helper()
+	metadata := []byte("metadata")
+	blob := func(mediaType string, b []byte) Data {
+		return Data{MediaType: mediaType, Digest: digest.FromBytes(b), Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(b)), nil
+		}}
+	}
+	c := &Config{
+		FormatVersion: Version, Metadata: digest.FromBytes(metadata),
+		Targets: []Target{{Config: Part{Digest: digest.FromString("config")}, Layers: []int{0}}},
+		Layers:  []Layer{{DiffID: digest.FromString("layer"), Carried: CarriedDelta, Data: digest.FromBytes(data)}},
+	}
+	var b bytes.Buffer
+	if err := Write(&b, c, nil, nil, []Data{blob(MediaTypeMetadata, metadata), blob(MediaTypeLayer, data)}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Small packages are compressed, large ones are not; both read the same.
+func TestPacked(t *testing.T) {
+	for _, size := range []int{0, 10, packBelow - 10_000, packBelow + 1} {
+		b := packageOf(t, bytes.Repeat([]byte{7}, size))
+		if packed := bytes.HasPrefix(b, []byte(gzipMagic)); packed != (size < packBelow) {
+			t.Errorf("%d bytes, packed: %v", size, packed)
+		}
+		p, err := Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := p.Blob(p.Config.Layers[0].Data); err != nil || r.Size() != int64(size) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+	good := packageOf(t, []byte("data"))
+	bomb := func() []byte {
+		var b bytes.Buffer
+		z, _ := newPacker(&b)
+		_, _ = z.Write(make([]byte, maxUnpacked+1))
+		z.Close()
+		return b.Bytes()
+	}
+	for name, c := range map[string]struct {
+		b    []byte
+		want error
+	}{
+		"cut":       {good[:len(good)-1], ErrCorrupt},
+		"longer":    {append(bytes.Clone(good), 0), ErrCorrupt},
+		"twice":     {append(bytes.Clone(good), good...), ErrCorrupt},
+		"magic":     {good[:2], ErrNotPackage},
+		"too large": {bomb(), ErrNotPackage},
+	} {
+		if _, err := Open(bytes.NewReader(c.b), int64(len(c.b))); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Some bits of a gzip file carry nothing, such as its time. All others matter.
+	tar, err := unpack(bytes.NewReader(good), int64(len(good)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := 0; bit < 8*len(good); bit += 11 {
+		bad := bytes.Clone(good)
+		bad[bit/8] ^= 1 << (bit % 8)
+		err := readAll(bad)
+		if err != nil && !classified(err) {
+			t.Fatalf("bit %d of byte %d: %v", bit%8, bit/8, err)
+		}
+		if err != nil {
+			continue
+		}
+		if got, err := unpack(bytes.NewReader(bad), int64(len(bad))); err != nil || !bytes.Equal(got, tar) {
+			t.Errorf("bit %d of byte %d gave another tar", bit%8, bit/8)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package format
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -53,8 +54,16 @@ func OpenPath(path string) (*Package, error) {
 	return p, nil
 }
 
-// Open opens a package of size bytes.
+// Open opens a package of size bytes, a tar, compressed with gzip or not.
 func Open(r io.ReaderAt, size int64) (*Package, error) {
+	fileSize := size
+	if isPacked(r) {
+		b, err := unpack(r, size)
+		if err != nil {
+			return nil, err
+		}
+		r, size = bytes.NewReader(b), int64(len(b))
+	}
 	t, err := indexTar(r, size)
 	if err != nil {
 		return nil, err
@@ -63,7 +72,7 @@ func Open(r io.ReaderAt, size int64) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.fileSize = size
+	p.fileSize = fileSize
 	return p, nil
 }
 

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// Every bit of a package as Write makes it, and every byte it may be cut at:
-// each is an error of a class.
+// Every bit of a package's tar as Write makes it, and every byte it may be cut
+// at: each is an error of a class. For its compression see TestPacked.
 func TestEveryBit(t *testing.T) {
-	b := vectors(t)["good.delta"]
+	b := vectors(t)["not-compressed.delta"]
 	step := 1
 	if testing.Short() {
 		step = 7
@@ -92,7 +92,7 @@ func repack(t *testing.T, b []byte, dirs bool, change func(name, body string) st
 
 // Other programs may write the same package in their own ways.
 func TestRepacked(t *testing.T) {
-	b := vectors(t)["good.delta"]
+	b := vectors(t)["not-compressed.delta"]
 	for name, b := range map[string][]byte{
 		"directories": repack(t, b, true, func(_, body string) string { return body }),
 		"spaces":      repack(t, b, false, func(_, body string) string { return strings.ReplaceAll(body, ",", " ,\n") + "\n" }),
@@ -112,7 +112,7 @@ func TestRepacked(t *testing.T) {
 }
 
 func TestAmbiguousPackages(t *testing.T) {
-	b := vectors(t)["good.delta"]
+	b := vectors(t)["not-compressed.delta"]
 	edit := func(file, old, new string) []byte {
 		return repack(t, b, false, func(name, body string) string {
 			if name == file && !strings.Contains(body, old) {

@@ -70,6 +70,14 @@ func Write(w io.Writer, c *Config, subject *ocispec.Descriptor, annotations map[
 	if err != nil {
 		return err
 	}
+	var packer io.Closer = io.NopCloser(nil)
+	if size+int64(len(manifestRaw)) <= packBelow {
+		z, err := newPacker(w)
+		if err != nil {
+			return err
+		}
+		w, packer = z, z
+	}
 	t := &tarWriter{w: tar.NewWriter(w)}
 	t.file(ocispec.ImageLayoutFile, layout)
 	t.file(ocispec.ImageIndexFile, index)
@@ -83,7 +91,7 @@ func Write(w io.Writer, c *Config, subject *ocispec.Descriptor, annotations map[
 		written[b.Digest] = true
 		t.blob(b)
 	}
-	return errors.Join(t.err, t.w.Close())
+	return errors.Join(t.err, t.w.Close(), packer.Close())
 }
 
 func describe(mediaType string, b []byte) ocispec.Descriptor {
