@@ -34,7 +34,7 @@ type Piece struct {
 	// believed to be identical. No search is made if it is.
 	Same int64
 	// Candidates are runs of the reference that the piece may resemble, best
-	// first. Matching looks there first, and then everywhere (see Index).
+	// first. Matching looks there first, and then elsewhere.
 	// Whole files are best: executables are then recognised.
 	Candidates []Extent
 }
@@ -59,7 +59,7 @@ const (
 	Max
 )
 
-// Options tune [Encode] and [NewIndex].
+// Options tune [Encode].
 type Options struct {
 	Level Level
 	// Concurrency is the number of goroutines that do heavy work; 0 means

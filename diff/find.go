@@ -3,7 +3,6 @@ package diff
 import (
 	"bytes"
 	"slices"
-	"sort"
 	"sync"
 
 	"github.com/docker-delta/docker-delta/diff/internal/match"
@@ -22,16 +21,16 @@ const (
 	// every fourth place is indexed.
 	largeOld = 16 << 20
 	hugeOld  = 64 << 20
-	// minGap is the least literal that is looked up everywhere.
-	minGap = 48
 )
 
 // finder finds operations for pieces. It is safe for use by several
 // goroutines.
 type finder struct {
 	space
-	level   Level
-	indexes []*Index
+	level  Level
+	pieces []Piece
+	memory memory
+	found  []found // for each piece
 }
 
 // piece finds the operations for the target bytes at off.
@@ -120,9 +119,9 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	} else {
 		list.literal(p.Len)
 	}
-	r := found{}
-	if r.ops, err = f.gaps(list.ops, data, off); err != nil || file == nil {
-		return r, err
+	r := found{ops: list.ops}
+	if file == nil {
+		return r, nil
 	}
 	g := group{new: Extent{off, p.Len}, old: old.parts[0].ext}
 	l := layout{ops: r.ops}
@@ -174,86 +173,4 @@ func (f *finder) header(data []byte, old *text) []op {
 	}
 	list.literal(int64(len(data)))
 	return list.ops
-}
-
-// gaps looks up long literals in the indexes and replaces what is found there.
-func (f *finder) gaps(ops []op, data []byte, off int64) ([]op, error) {
-	var list opList
-	var places []Extent
-	at := int64(0)
-	for _, o := range ops {
-		at += o.Len
-		if o.Lit >= minGap {
-			places = f.lookup(places, data[at:at+o.Lit], off)
-		}
-		at += o.Lit
-	}
-	if len(places) == 0 {
-		return ops, nil
-	}
-	old, err := f.collect(f.merge(places), maxOld)
-	if err != nil {
-		return nil, err
-	}
-	m := match.New(old.bytes, f.matching(len(old.bytes)))
-	at = 0
-	for _, o := range ops {
-		list.copy(o.Old, o.Len)
-		at += o.Len
-		if o.Lit >= minGap {
-			for _, g := range m.Match(data[at : at+o.Lit]) {
-				old.ops(&list, g.Old, g.Len)
-				list.literal(int64(g.Lit))
-			}
-		} else {
-			list.literal(o.Lit)
-		}
-		at += o.Lit
-	}
-	return list.ops, nil
-}
-
-// lookup adds the extents where the anchors of data have been seen before: in
-// the reference, or in the target at least a frame before the offset off.
-func (f *finder) lookup(places []Extent, data []byte, off int64) []Extent {
-	const slack = 256
-	for k, ix := range f.indexes {
-		limit := f.refSize
-		if k > 0 { // the target itself, at least a frame back
-			limit += max(off-frameSize, 0)
-		}
-		for _, a := range appendAnchors(nil, data, 0, ix.rate) {
-			p := ix.find(a.hash)
-			if p < 0 {
-				continue
-			}
-			from := max(p-a.at-slack, p-16<<10, 0)
-			if p >= f.refSize {
-				from = max(from, f.refSize)
-			}
-			to := p + min(int64(len(data))-a.at+slack, 16<<10)
-			if p < f.refSize {
-				to = min(to, f.refSize)
-			}
-			if to = min(to, limit); from < to {
-				places = append(places, Extent{from, to - from})
-			}
-		}
-	}
-	return places
-}
-
-// merge sorts extents and joins those that touch, on one side of the border
-// between reference and target.
-func (s space) merge(list []Extent) []Extent {
-	sort.Slice(list, func(i, j int) bool { return list[i].Off < list[j].Off })
-	var out []Extent
-	for _, e := range list {
-		if k := len(out) - 1; k >= 0 && e.Off <= out[k].End() && (e.Off != s.refSize || out[k].Off == e.Off) {
-			out[k].Len = max(out[k].End(), e.End()) - out[k].Off
-			continue
-		}
-		out = append(out, e)
-	}
-	return out
 }

@@ -59,7 +59,7 @@ func TestViewShowsStepsSpeedAndTimeLeft(t *testing.T) {
 // A stage without bytes gives way to the next one; one with bytes stays.
 func TestViewForgetsStagesWithoutBytes(t *testing.T) {
 	v, screen, pass := testView(true)
-	v.update(delta.Progress{Stage: "index base"})
+	v.update(delta.Progress{Stage: "unwrap base"})
 	pass(time.Second)
 	v.update(delta.Progress{Stage: "encode", Layer: 1, Layers: 1})
 	if got := lastDrawing(screen.String()); got != "encode …" {
