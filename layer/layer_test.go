@@ -7,6 +7,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"image"
@@ -248,27 +249,40 @@ func TestProgramGivesRawBytesBack(t *testing.T) {
 		t.Fatalf("sizes: program %d to %d, plain %d", p.PlainSize(), p.Size(), plain.Size())
 	}
 	for _, step := range []int64{1, 7, 4096, 1 << 20} {
-		var out bytes.Buffer
-		w := p.NewWriter(&out)
-		for off := int64(0); off < plain.Size(); off += step {
-			buf := make([]byte, min(step, plain.Size()-off))
-			if _, err := plain.ReadAt(buf, off); err != nil {
+		for cores := 1; cores < 4; cores++ {
+			var out bytes.Buffer
+			err := p.Rewrap(&out, cores, func(w io.Writer) error {
+				buf := make([]byte, step)
+				for off := int64(0); off < plain.Size(); off += step {
+					buf = buf[:min(step, plain.Size()-off)]
+					if _, err := plain.ReadAt(buf, off); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := w.Write(buf); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.Write(buf); err != nil {
-				t.Fatal(err)
+			if !bytes.Equal(out.Bytes(), b) {
+				t.Fatalf("steps of %d, %d cores: other bytes came back", step, cores)
 			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(out.Bytes(), b) {
-			t.Fatalf("steps of %d: other bytes came back", step)
 		}
 	}
-	w := p.NewWriter(io.Discard)
-	if err := w.Close(); err == nil {
-		t.Error("missing bytes were not noticed")
+	for cores := 1; cores < 3; cores++ {
+		if err := p.Rewrap(io.Discard, cores, func(io.Writer) error { return nil }); !errors.Is(err, ErrProgram) {
+			t.Errorf("%d cores, missing bytes: %v", cores, err)
+		}
+		err := p.Rewrap(io.Discard, cores, func(w io.Writer) error {
+			_, err := w.Write(make([]byte, plain.Size()+1))
+			return err
+		})
+		if err == nil {
+			t.Errorf("%d cores: other bytes, one too many, were taken", cores)
+		}
 	}
 }
 
@@ -285,7 +299,7 @@ func TestGatherGivesWhatWasReferred(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 20 {
+	for round := range 20 {
 		pages, err := spool.NewPages(spool.NewDir(t.TempDir(), 0), parsed.Size())
 		if err != nil {
 			t.Fatal(err)
@@ -295,12 +309,16 @@ func TestGatherGivesWhatWasReferred(t *testing.T) {
 		if err := pages.Want(off, n); err != nil {
 			t.Fatal(err)
 		}
+		lent := round%2 == 1
+		if lent {
+			pages.Lend(addr[s], s.Size, s.Raw)
+		}
 		if err := pages.Seal(); err != nil {
 			t.Fatal(err)
 		}
 		used := parsed.Used(pages)
-		err = parsed.Gather(context.Background(), pages, func(i int) (io.ReadCloser, error) {
-			if !used[i] {
+		err = parsed.Gather(context.Background(), pages, 1+round%3, func(i int) (io.ReadCloser, error) {
+			if !used[i] || lent && i == 1 {
 				t.Errorf("layer %d was opened without need", i)
 			}
 			return io.NopCloser(io.NewSectionReader([]*Stream{other, s}[i].Raw, 0, 1<<40)), nil
@@ -352,9 +370,12 @@ func FuzzParseProgram(f *testing.F) {
 		if p.PlainSize() < 0 || p.Size() != size {
 			t.Fatalf("sizes %d, %d", p.PlainSize(), p.Size())
 		}
-		w := p.NewWriter(io.Discard)
-		_, _ = w.Write(make([]byte, min(p.PlainSize(), 1<<16)))
-		_ = w.Close()
+		for cores := 1; cores < 3; cores++ {
+			_ = p.Rewrap(io.Discard, cores, func(w io.Writer) error {
+				_, err := w.Write(make([]byte, min(p.PlainSize(), 1<<16)))
+				return err
+			})
+		}
 	})
 }
 

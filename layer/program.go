@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/docker-delta/docker-delta/recipe"
@@ -190,87 +189,4 @@ func (d *decoder) program(raw int64, depth int) *Program {
 	}
 	p.plain += left
 	return p
-}
-
-// NewWriter returns a writer that takes the plain bytes and writes the raw
-// ones to w. Close reports missing bytes; it does not close w.
-func (p *Program) NewWriter(w io.Writer) io.WriteCloser {
-	return &rewrapper{w: w, steps: p.steps, left: p.plain}
-}
-
-type rewrapper struct {
-	w       io.Writer
-	steps   []step
-	left    int64 // plain bytes still to come at this level, the child's included
-	skipped int64 // of the current step's skip
-	child   io.WriteCloser
-	wrap    io.WriteCloser
-	inner   int64 // plain bytes the child still takes
-}
-
-func (r *rewrapper) Write(b []byte) (int, error) {
-	done := 0
-	for {
-		if err := r.advance(); err != nil {
-			return done, err
-		}
-		if done == len(b) {
-			return done, nil
-		}
-		n := min(int64(len(b)-done), r.left)
-		if n == 0 {
-			return done, errTooLong
-		}
-		dst := r.w
-		switch {
-		case r.child != nil:
-			dst, n = r.child, min(n, r.inner)
-			r.inner -= n
-		case len(r.steps) > 0:
-			n = min(n, r.steps[0].skip-r.skipped)
-			r.skipped += n
-		}
-		if _, err := dst.Write(b[done : done+int(n)]); err != nil {
-			return done, err
-		}
-		done += int(n)
-		r.left -= n
-	}
-}
-
-// advance opens and closes children wherever no more bytes are needed for it.
-func (r *rewrapper) advance() error {
-	for {
-		switch {
-		case r.child != nil && r.inner == 0:
-			if err := errors.Join(r.child.Close(), r.wrap.Close()); err != nil {
-				return err
-			}
-			r.child, r.wrap = nil, nil
-			r.steps, r.skipped = r.steps[1:], 0
-		case r.child == nil && len(r.steps) > 0 && r.skipped == r.steps[0].skip:
-			st := &r.steps[0]
-			out := r.w
-			if len(st.chunks) > 1 {
-				out = newChunkWriter(r.w, st.chunks)
-			}
-			wrap, err := st.recipe.NewWriter(out, recipe.WriterOptions{Concurrency: 1})
-			if err != nil {
-				return err
-			}
-			r.wrap, r.child, r.inner = wrap, st.inner.NewWriter(wrap), st.inner.plain
-		default:
-			return nil
-		}
-	}
-}
-
-func (r *rewrapper) Close() error {
-	if err := r.advance(); err != nil {
-		return err
-	}
-	if r.left != 0 || len(r.steps) > 0 {
-		return fmt.Errorf("%w: %d plain bytes are missing", ErrProgram, r.left)
-	}
-	return nil
 }

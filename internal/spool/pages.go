@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
+	"sort"
 )
 
 const (
@@ -20,13 +22,21 @@ var ErrNotKept = errors.New("these bytes were not kept")
 // Pages keeps chosen parts of a large address space, at the grain of a page:
 // first [Pages.Want] what will be read, then [Pages.Put] everything as it
 // streams by, then read. Memory is a bit for each page; the bytes lie in a
-// temporary file.
+// temporary file, except those that can be read where they are ([Pages.Lend]).
 type Pages struct {
 	dir  *Dir
 	f    *File
 	size int64
 	want []uint64 // one bit a page
-	rank []int64  // pages wanted before word i
+	keep []uint64 // the wanted pages that are not lent
+	rank []int64  // pages kept before word i
+	lent []lent   // in the order of their addresses
+}
+
+// lent is a run of addresses whose bytes lie elsewhere.
+type lent struct {
+	off, end int64
+	r        io.ReaderAt
 }
 
 // NewPages covers the addresses [0,size).
@@ -62,19 +72,51 @@ func (p *Pages) Want(off, n int64) error {
 	return nil
 }
 
+// Lend says that [off, off+n) can be read from r at any time, where its first
+// byte has the offset 0. These bytes need not be put. Runs come in the order of
+// their addresses and do not overlap; no call may follow Seal.
+func (p *Pages) Lend(off, n int64, r io.ReaderAt) {
+	if n > 0 {
+		p.lent = append(p.lent, lent{off, off + n, r})
+	}
+}
+
+// Lent returns what was lent of a run that starts at off, or nil.
+func (p *Pages) Lent(off int64) io.ReaderAt {
+	if i := p.lentAfter(off); i < len(p.lent) && p.lent[i].off == off {
+		return p.lent[i].r
+	}
+	return nil
+}
+
+// lentAfter is the index of the first lent run that ends behind off.
+func (p *Pages) lentAfter(off int64) int {
+	return sort.Search(len(p.lent), func(i int) bool { return p.lent[i].end > off })
+}
+
 // Seal ends the marking and reserves the space. Putting and reading may then
 // go on at the same time, in different places.
 func (p *Pages) Seal() error {
-	p.rank = make([]int64, len(p.want)+1)
-	for i, w := range p.want {
+	p.keep = p.want
+	if len(p.lent) > 0 {
+		p.keep = slices.Clone(p.want)
+	}
+	for _, l := range p.lent {
+		// A page of which only a part is lent is kept.
+		for page := (l.off + pageSize - 1) / pageSize; page < l.end/pageSize; page++ {
+			p.keep[page/64] &^= 1 << (page % 64)
+		}
+	}
+	p.rank = make([]int64, len(p.keep)+1)
+	for i, w := range p.keep {
 		p.rank[i+1] = p.rank[i] + int64(bits.OnesCount64(w))
 	}
 	p.f.size = p.Kept()
 	return p.dir.reserve(p.Kept())
 }
 
-// Kept is the number of bytes that the marked pages hold, before any is put.
-func (p *Pages) Kept() int64 { return p.rank[len(p.want)] * pageSize }
+// Kept is the number of bytes that the kept pages hold, before any is put.
+func (p *Pages) Kept() int64 { return p.rank[len(p.keep)] * pageSize }
 
 // WantsAny tells whether any page in [off, off+n) is marked.
 func (p *Pages) WantsAny(off, n int64) bool {
@@ -93,7 +135,7 @@ func (p *Pages) WantsAny(off, n int64) bool {
 
 // slot is the place in the file of a page, or -1.
 func (p *Pages) slot(page int64) int64 {
-	w := p.want[page/64]
+	w := p.keep[page/64]
 	bit := uint(page % 64)
 	if w>>bit&1 == 0 {
 		return -1
@@ -101,7 +143,7 @@ func (p *Pages) slot(page int64) int64 {
 	return (p.rank[page/64] + int64(bits.OnesCount64(w&(1<<bit-1)))) * pageSize
 }
 
-// run finds the wanted run of adjoining file bytes that starts at off, at most
+// run finds the kept run of adjoining file bytes that starts at off, at most
 // n bytes long; a hole gives slot -1 and the length of the hole.
 func (p *Pages) run(off, n int64) (at, length int64) {
 	page := off / pageSize
@@ -120,7 +162,7 @@ func (p *Pages) run(off, n int64) (at, length int64) {
 	return at, min(length, n)
 }
 
-// Put offers b, which lies at off; what is wanted of it is stored.
+// Put offers b, which lies at off; what is to be kept of it is stored.
 func (p *Pages) Put(b []byte, off int64) error {
 	if off < 0 || off > p.size-int64(len(b)) {
 		return fmt.Errorf("bytes %d+%d lie outside of the reference of %d bytes", off, len(b), p.size)
@@ -137,14 +179,31 @@ func (p *Pages) Put(b []byte, off int64) error {
 	return nil
 }
 
-// ReadAt reads kept bytes.
+// ReadAt reads bytes that were kept or lent.
 func (p *Pages) ReadAt(b []byte, off int64) (int, error) {
 	done := 0
+	next := p.lentAfter(off)
 	for done < len(b) {
 		if off < 0 || off >= p.size {
 			return done, io.EOF
 		}
-		at, n := p.run(off, min(int64(len(b)-done), p.size-off))
+		end := min(off+int64(len(b)-done), p.size)
+		if next < len(p.lent) && p.lent[next].off <= off {
+			l := p.lent[next]
+			n := min(end, l.end) - off
+			m, err := l.r.ReadAt(b[done:done+int(n)], off-l.off)
+			done += m
+			off += int64(m)
+			if int64(m) < n {
+				return done, err
+			}
+			next++
+			continue
+		}
+		if next < len(p.lent) {
+			end = min(end, p.lent[next].off)
+		}
+		at, n := p.run(off, end-off)
 		if at < 0 {
 			return done, fmt.Errorf("offset %d: %w", off, ErrNotKept)
 		}
