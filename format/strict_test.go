@@ -9,14 +9,19 @@ import (
 	"testing"
 )
 
-// Every bit of a package's tar as Write makes it, and every byte it may be cut
-// at: each is an error of a class. For its compression see TestPacked.
+// Every bit of a package as Write makes it, and every byte it may be cut at:
+// each is an error of a class.
 func TestEveryBit(t *testing.T) {
-	b := vectors(t)["not-compressed.delta"]
+	everyBit(t, vectors(t)["good.delta"], 1)
 	step := 1
 	if testing.Short() {
 		step = 7
 	}
+	everyBit(t, vectors(t)["not-compressed.delta"], step)
+}
+
+func everyBit(t *testing.T, b []byte, step int) {
+	t.Helper()
 	for bit := 0; bit < 8*len(b); bit += step {
 		bad := bytes.Clone(b)
 		bad[bit/8] ^= 1 << (bit % 8)
