@@ -195,7 +195,7 @@ func (w *rebuild) checkBase(wanted map[int]bool) error {
 // gather spools what is needed of the base.
 func (w *rebuild) gather(ctx context.Context) error {
 	c := w.d.pkg.Config
-	return w.d.ref.Gather(ctx, w.pages, func(i int) (io.ReadCloser, error) {
+	return w.d.ref.Gather(ctx, w.pages, w.opt.workers(), func(i int) (io.ReadCloser, error) {
 		w.opt.progress(Progress{Stage: "read base", Layer: i + 1, Layers: len(c.Reference)})
 		r, err := w.base[c.Reference[i].DiffID].Plain(ctx)
 		return r, asBase(c.Reference[i].DiffID, err)
@@ -225,7 +225,7 @@ func (w *rebuild) decode(ctx context.Context, n int, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := coded.decode(ctx, w.pages, s.at, out); err != nil {
+	if err := coded.decode(ctx, w.pages, s.at, w.opt.workers(), out); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -114,33 +114,25 @@ func (c *creator) encode(ctx context.Context) error {
 	var space layer.Concat
 	space.Add(ref, 0, ref.Size())
 	opt := diff.Options{Level: c.opt.Level, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf}
-	c.opt.progress(Progress{Stage: "index base"})
-	ix, err := diff.NewIndex(ctx, ref, c.worthIndexing(base, ref, addr), opt)
-	if err != nil {
-		return err
-	}
+	search := c.worthSearching(base, ref, addr)
 	changed := c.changed()
 	for i, p := range changed {
 		if c.config.Layers[p.entry].Carried == format.CarriedBlob {
 			continue
 		}
 		c.opt.progress(Progress{Stage: "encode", Layer: i + 1, Layers: len(changed)})
-		if err := c.encodeLayer(ctx, p, &space, inv, ix, opt); err != nil {
+		if err := c.encodeLayer(ctx, p, &space, inv, search, opt); err != nil {
 			return fmt.Errorf("target layer %d: %w", i+1, err)
 		}
 		plain := layer.Plain(p.stream)
 		at := space.Add(plain, 0, plain.Size())
 		inv.AddPlain(p.stream, at)
-		if i+1 < len(changed) {
-			if err := ix.Add(ctx, &space, []diff.Extent{{Off: at, Len: plain.Size()}}, opt); err != nil {
-				return err
-			}
-		}
+		search = append(search, diff.Extent{Off: at, Len: plain.Size()})
 	}
 	return nil
 }
 
-func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Concat, inv *layer.Inventory, ix *diff.Index, opt diff.Options) error {
+func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Concat, inv *layer.Inventory, search []diff.Extent, opt diff.Options) error {
 	f, err := c.create()
 	if err != nil {
 		return err
@@ -161,7 +153,7 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 		return err
 	}
 	planned := plan(inv, space.Size(), p.stream)
-	stats, err := diff.Encode(ctx, out, layer.Plain(p.stream), planned.pieces, space, space.Size(), ix, opt)
+	stats, err := diff.Encode(ctx, out, layer.Plain(p.stream), planned.pieces, space, space.Size(), search, opt)
 	if err != nil {
 		return err
 	}

@@ -70,30 +70,40 @@ func scanFile(p *pooled, r io.ReaderAt, size int64, id *format.FileID, opt *Reso
 
 // ApplyFile rebuilds the new file from the old one and a patch. What it writes
 // is proved only when it returns nil.
+//
+// Of the old file only what the patch needs is read. That it is the right one
+// follows from the result; only where there is none is all of it compared.
 func ApplyFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, patch io.ReaderAt, patchSize int64, opt Resources) error {
-	return classify(applyFile(ctx, w, old, oldSize, patch, patchSize, opt))
-}
-
-func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, patch io.ReaderAt, patchSize int64, opt Resources) error {
 	h, data, err := format.OpenPatch(patch, patchSize)
 	if err != nil {
-		return err
+		return classify(err)
 	}
 	if oldSize != h.Old.Size {
 		return fmt.Errorf("%w: the old file has %d bytes, the patch was made for one of %d", ErrBase, oldSize, h.Old.Size)
 	}
+	if err := applyFile(ctx, w, old, h, data, opt); err != nil {
+		if ctx.Err() == nil && !holds(old, h.Old) {
+			return fmt.Errorf("%w: the old file is not the one that the patch was made for (sha256 %x)", ErrBase, h.Old.Sum)
+		}
+		return classify(err)
+	}
+	return nil
+}
+
+// holds tells whether a file has the bytes that id is of. A file that cannot be
+// read may have them.
+func holds(r io.ReaderAt, id format.FileID) bool {
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(old, 0, oldSize)); err != nil {
-		return err
-	}
-	if !bytes.Equal(sum.Sum(nil), h.Old.Sum[:]) {
-		return fmt.Errorf("%w: the old file is not the one that the patch was made for (sha256 %x)", ErrBase, h.Old.Sum)
-	}
+	_, err := io.Copy(sum, io.NewSectionReader(r, 0, id.Size))
+	return err != nil || bytes.Equal(sum.Sum(nil), id.Sum[:])
+}
+
+func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.PatchHeader, data *io.SectionReader, opt Resources) error {
 	table, err := unpack(ctx, bytes.NewReader(h.Reference), int64(len(h.Reference)), format.MaxMetadata)
 	if err != nil {
 		return err
 	}
-	ref, err := layer.ParseReference(table, []int64{oldSize})
+	ref, err := layer.ParseReference(table, []int64{h.Old.Size})
 	if err != nil {
 		return err
 	}
@@ -113,21 +123,18 @@ func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64,
 	if err := coded.decoder.Needs(func(e diff.Extent) error { return pages.Want(e.Off, e.Len) }); err != nil {
 		return fmt.Errorf("%w: %v", format.ErrCorrupt, err)
 	}
+	pages.Lend(0, h.Old.Size, old)
 	if err := pages.Seal(); err != nil {
 		return err
 	}
-	err = ref.Gather(ctx, pages, func(int) (io.ReadCloser, error) {
-		return io.NopCloser(io.NewSectionReader(old, 0, oldSize)), nil
-	})
-	if err != nil {
+	if err := ref.Gather(ctx, pages, opt.workers(), nil); err != nil { // the only layer is lent
 		return err
 	}
-	sum.Reset()
-	count := &countingWriter{w: io.MultiWriter(w, sum)}
-	if err := coded.decode(ctx, pages, span, count); err != nil {
+	sum := &summer{h: sha256.New(), w: w}
+	if err := coded.decode(ctx, pages, span, opt.workers(), sum); err != nil {
 		return err
 	}
-	if count.n != h.New.Size || !bytes.Equal(sum.Sum(nil), h.New.Sum[:]) {
+	if sum.n != h.New.Size || !bytes.Equal(sum.h.Sum(nil), h.New.Sum[:]) {
 		return fmt.Errorf("%w: what was rebuilt is not the new file", ErrVerify)
 	}
 	return nil

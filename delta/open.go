@@ -166,15 +166,14 @@ func openCoded(ctx context.Context, blob *io.SectionReader, size int64) (*coded,
 	return c, nil
 }
 
-// decode writes the stream to w. pages holds the reference, and takes from the
-// address at on what the plain stream copies from itself or gives to others.
-func (c *coded) decode(ctx context.Context, pages *spool.Pages, at int64, w io.Writer) error {
-	rewrap := c.program.NewWriter(w)
-	keep := &keeper{pages: pages, at: at, end: at + c.decoder.TargetSize(), next: rewrap}
-	if err := c.decoder.Decode(ctx, keep, pages); err != nil {
-		return err
-	}
-	return rewrap.Close()
+// decode writes the stream to w, with the help of so many cores. pages holds
+// the reference, and takes from the address at on what the plain stream copies
+// from itself or gives to others.
+func (c *coded) decode(ctx context.Context, pages *spool.Pages, at int64, cores int, w io.Writer) error {
+	return c.program.Rewrap(w, cores, func(plain io.Writer) error {
+		keep := &keeper{pages: pages, at: at, end: at + c.decoder.TargetSize(), next: plain}
+		return c.decoder.Decode(ctx, keep, pages)
+	})
 }
 
 // classify makes every kind of damage an ErrVerify.

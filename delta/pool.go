@@ -186,10 +186,10 @@ func streams(list []*pooled) []*layer.Stream {
 	return out
 }
 
-// worthIndexing lists what a target content without a counterpart by name may
+// worthSearching lists what a target content without a counterpart by name may
 // resemble: at level max everything, else what the target has not got as it is,
 // since most of what changed has changed from something that is gone.
-func (c *creator) worthIndexing(base []*layer.Stream, ref *layer.Reference, addr map[*layer.Stream]int64) []diff.Extent {
+func (c *creator) worthSearching(base []*layer.Stream, ref *layer.Reference, addr map[*layer.Stream]int64) []diff.Extent {
 	if c.opt.Level == diff.Max {
 		return []diff.Extent{{Off: 0, Len: ref.Size()}}
 	}

@@ -2,6 +2,7 @@ package delta
 
 import (
 	"encoding/binary"
+	"hash"
 	"io"
 
 	"github.com/docker-delta/docker-delta/image"
@@ -27,6 +28,34 @@ func platform(img image.Image) string {
 		s += "/" + p.Variant
 	}
 	return s
+}
+
+// summer sums and counts what it passes on.
+type summer struct {
+	h hash.Hash
+	w io.Writer
+	n int64
+}
+
+// aside is the number of bytes from which on it pays to sum them beside writing.
+const aside = 64 << 10
+
+func (s *summer) Write(p []byte) (int, error) {
+	if len(p) < aside {
+		s.h.Write(p)
+		n, err := s.w.Write(p)
+		s.n += int64(n)
+		return n, err
+	}
+	summed := make(chan struct{})
+	go func() {
+		s.h.Write(p)
+		close(summed)
+	}()
+	n, err := s.w.Write(p)
+	<-summed
+	s.n += int64(n)
+	return n, err
 }
 
 // countingWriter counts what went through.
