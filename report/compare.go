@@ -31,7 +31,7 @@ func sortFiles(files []*File) {
 }
 
 func compareEntry(p string, b, t *entry) *File {
-	f := &File{Path: "/" + p, base: b, target: t}
+	f := &File{Path: "/" + p, Package: -1, base: b, target: t}
 	e := t
 	if t == nil {
 		e = b

@@ -57,6 +57,7 @@ type maker struct {
 
 	base, target *fileSystem
 	all          []*File // everything, also what is the same
+	found        []Package
 	r            *Report
 	// number gives the first of the target's layers that is a scanned one.
 	number map[*scanned]int
@@ -150,7 +151,7 @@ func (m *maker) describeLayers(target image.Image, inBase map[digest.Digest]bool
 	for i, l := range target.Layers() {
 		s := m.pool[l.DiffID()]
 		d := Layer{Number: i + 1, DiffID: l.DiffID(), Shared: inBase[l.DiffID()], Tar: s.size, Blob: s.blob, BlobEstimated: s.estimated, scanned: s}
-		if b := l.Blob(); b != nil {
+		if b := l.Blob(); d.Blob == 0 && b != nil && b.Digest != l.DiffID() {
 			d.Blob = b.Size
 		}
 		if i < len(commands) {
@@ -216,6 +217,7 @@ func (m *maker) compare() {
 		}
 	}
 	m.removals()
+	m.packages()
 }
 
 // removals gives the cost of whiteouts to what they remove.
@@ -238,6 +240,9 @@ func (m *maker) removals() {
 		}
 	}
 }
+
+// listed tells whether there is anything to say of a file.
+func (f *File) listed() bool { return f.Status != Same || f.Pull > 0 || f.Delta > 0 }
 
 // addUp fills in what follows from the files.
 func (m *maker) addUp() {
@@ -269,7 +274,7 @@ func (m *maker) addUp() {
 				r.Base.Files++
 			}
 		}
-		if f.Status == Same && f.Pull == 0 && f.Delta == 0 {
+		if !f.listed() {
 			continue
 		}
 		types.add(f.Type, f)
@@ -291,6 +296,7 @@ func (m *maker) addUp() {
 	if r.Delta != nil {
 		r.Summary.Delta = float64(r.Delta.Bytes)
 	}
+	m.listPackages()
 	r.Types, r.Directories = types.byCost(), dirs.byName()
 	r.round()
 }
@@ -303,11 +309,17 @@ func (r *Report) round() {
 	}
 	for _, f := range r.Files {
 		round(&f.Cost)
+		for i := range f.Inside {
+			f.Inside[i].Delta = math.Round(f.Inside[i].Delta*1000) / 1000
+		}
 	}
 	for _, list := range [][]Group{r.Types, r.Directories} {
 		for i := range list {
 			round(&list[i].Cost)
 		}
+	}
+	for i := range r.Packages {
+		round(&r.Packages[i].Cost)
 	}
 	if d := r.Delta; d != nil {
 		d.Contents, d.Headers = math.Round(d.Contents), math.Round(d.Headers)

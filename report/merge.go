@@ -1,6 +1,8 @@
 package report
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +24,9 @@ func (n *dirNode) child(name string, make_ bool) *dirNode {
 	}
 	return c
 }
+
+// names lists the children.
+func (n *dirNode) names() []string { return slices.Sorted(maps.Keys(n.children)) }
 
 // find returns the node at a clean path, or nil; with create it is made.
 func (n *dirNode) find(path string, create bool) *dirNode {
@@ -148,4 +153,68 @@ func (fs *fileSystem) entries() map[string]*entry {
 	}
 	walk(&fs.root, "")
 	return all
+}
+
+// open finds a file, through symbolic links on the way.
+func (fs *fileSystem) open(path string) *entry {
+	e := fs.lookup(path)
+	if e != nil && e.kind == Hardlink {
+		e = e.linked
+	}
+	if e == nil || e.kind != Regular {
+		return nil
+	}
+	return e
+}
+
+// lookup finds an entry; symbolic links are followed, also that at the end.
+func (fs *fileSystem) lookup(path string) *entry {
+	p := fs.resolve(path, true)
+	if n := fs.root.find(p, false); n != nil {
+		return n.entry
+	}
+	return nil
+}
+
+// maxLinks bounds the symbolic links on the way to a file, as Linux does.
+const maxLinks = 40
+
+// resolve gives the path without symbolic links, the last name's only if last
+// is set. What does not exist stays as it is.
+func (fs *fileSystem) resolve(path string, last bool) string {
+	rest := strings.Split(cleanPath(path), "/")
+	var done []string
+	links := 0
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			if len(done) > 0 {
+				done = done[:len(done)-1]
+			}
+			continue
+		}
+		done = append(done, name)
+		if len(rest) == 0 && !last {
+			break
+		}
+		n := fs.root.find(strings.Join(done, "/"), false)
+		if n == nil || n.entry == nil || n.entry.kind != Symlink {
+			continue
+		}
+		if links++; links > maxLinks {
+			break
+		}
+		to := n.entry.link
+		if strings.HasPrefix(to, "/") {
+			done = nil
+		} else {
+			done = done[:len(done)-1]
+		}
+		rest = append(strings.Split(to, "/"), rest...)
+	}
+	return strings.Join(done, "/")
 }

@@ -39,10 +39,12 @@ func (s *scanned) open(ctx context.Context, l image.Layer, measure bool) (plainR
 		return nil, err
 	case !measure:
 		return &checked{ReadCloser: r}, nil
-	case d != nil: // not compressed, or in a way that is not followed
+	case d != nil && d.Digest != l.DiffID(): // compressed in a way that is not followed
 		s.blob = d.Size
 		return &checked{ReadCloser: r, curve: &s.curve, size: d.Size}, nil
 	}
+	// Layers that are stored as they are were mostly compressed on their way, or
+	// will be: archives of the classic docker store have none but such.
 	return newEstimated(s, r)
 }
 

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -34,8 +36,13 @@ func (m *maker) price(ctx context.Context, base, target image.Image) error {
 			} else {
 				d.Contents += c.Bytes
 			}
-			if f := places.find(l.DiffID, names, c.Path); f != nil {
-				f.Delta += c.Bytes
+			f, inside := places.find(l.DiffID, names, c.Path)
+			if f == nil {
+				continue
+			}
+			f.Delta += c.Bytes
+			if inside != "" {
+				f.Inside = append(f.Inside, Part{inside, c.Bytes})
 			}
 		}
 	}
@@ -55,7 +62,25 @@ func (m *maker) price(ctx context.Context, base, target image.Image) error {
 			}
 		}
 	}
+	for _, f := range m.all {
+		f.joinParts()
+	}
 	return nil
+}
+
+// joinParts adds up parts of one path: a member's header and its content.
+func (f *File) joinParts() {
+	slices.SortFunc(f.Inside, func(a, b Part) int { return cmp.Compare(a.Path, b.Path) })
+	joined := f.Inside[:0]
+	for _, p := range f.Inside {
+		if n := len(joined); n > 0 && joined[n-1].Path == p.Path {
+			joined[n-1].Delta += p.Delta
+		} else {
+			joined = append(joined, p)
+		}
+	}
+	f.Inside = joined
+	slices.SortStableFunc(f.Inside, func(a, b Part) int { return cmp.Compare(b.Delta, a.Delta) })
 }
 
 // costOf adds to what a layer takes of the delta.
@@ -112,20 +137,21 @@ func (m *maker) names(d digest.Digest) map[string]*entry {
 }
 
 // find looks for the file that has the bytes at path, which may lead into
-// containers behind "!/".
-func (p places) find(layer digest.Digest, names map[string]*entry, path string) *File {
-	for at := 0; ; {
+// containers behind "!/"; inside is that rest of it.
+func (p places) find(layer digest.Digest, names map[string]*entry, path string) (f *File, inside string) {
+	for at := 0; path != ""; {
 		i := strings.Index(path[at:], "!/")
-		name := path
+		name, rest := path, ""
 		if i >= 0 {
-			name = path[:at+i]
+			name, rest = path[:at+i], path[at+i+len("!/"):]
 		}
-		if e := names[cleanPath(name)]; e != nil && path != "" {
-			return p[place{layer, e.path}]
+		if e := names[cleanPath(name)]; e != nil {
+			return p[place{layer, e.path}], rest
 		}
 		if i < 0 {
-			return nil
+			break
 		}
 		at += i + len("!/")
 	}
+	return nil, ""
 }

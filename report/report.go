@@ -6,6 +6,8 @@
 // the delta, which Make creates for that purpose and throws away. [Report.Text],
 // [Report.JSON] and [Report.HTML] show the same numbers.
 //
+// Packages are told by what package managers and builders leave in an image.
+//
 // The JSON form is documented in docs/howto-diff.md. Names in it come from the
 // images and are not to be trusted; [Show] makes them fit to be seen.
 package report
@@ -25,8 +27,9 @@ type Report struct {
 	Target        Image   `json:"target"`
 	Summary       Summary `json:"summary"`
 	// Delta is nil if no delta was created.
-	Delta  *Delta  `json:"delta,omitempty"`
-	Layers []Layer `json:"layers"`
+	Delta    *Delta    `json:"delta,omitempty"`
+	Layers   []Layer   `json:"layers"`
+	Packages []Package `json:"packages"`
 	// Types and Directories add up the files.
 	Types       []Group `json:"types"`
 	Directories []Group `json:"directories"`
@@ -109,7 +112,8 @@ type Layer struct {
 	// Like is the number of the base's layer that has most in common with this
 	// one; 0 is none.
 	Like int `json:"like,omitempty"`
-	// Tar is the length of the tar in bytes, Blob that of the compressed layer.
+	// Tar is the length of the tar in bytes, Blob that of the compressed layer;
+	// 0 if that is not known because the base has the layer.
 	Tar           int64 `json:"tar"`
 	Blob          int64 `json:"blob"`
 	BlobEstimated bool  `json:"blobEstimated,omitempty"`
@@ -127,6 +131,28 @@ type Layer struct {
 type Group struct {
 	// Name is a directory's path or a type's name.
 	Name   string         `json:"name"`
+	Counts map[Status]int `json:"counts"`
+	Cost
+}
+
+// Package is software that an image names: by the database of a package manager,
+// by what installers and builders leave. Listed are those whose version or files
+// differ, and those that cost anything.
+type Package struct {
+	// Kind is "deb", "apk", "rpm", "python", "npm", "gem", "java", "go" (a
+	// program) or "go module" (in a program; it has no files of its own).
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	Arch string `json:"arch,omitempty"`
+	// Where is the file that names the package, for packages of languages, of
+	// which there can be several; what lies in an archive follows after "!/".
+	Where string `json:"where,omitempty"`
+	// Version and BaseVersion are those of the target and the base, empty where
+	// the package is missing.
+	Version     string `json:"version,omitempty"`
+	BaseVersion string `json:"baseVersion,omitempty"`
+	// Status is Added, Removed, Changed (another version) or Same.
+	Status Status         `json:"status"`
 	Counts map[Status]int `json:"counts"`
 	Cost
 }
@@ -177,6 +203,9 @@ type File struct {
 	Kind Kind   `json:"kind"`
 	// Type is what the content is, by its first bytes; see [Group].
 	Type string `json:"type"`
+	// Package is the index in Report.Packages of the package that has the file,
+	// or -1.
+	Package int `json:"package"`
 	// Layer is the number of the target's layer that has the file, or that says
 	// that it is removed; 0 if there is none.
 	Layer int `json:"layer"`
@@ -185,5 +214,16 @@ type File struct {
 	Differs []string `json:"differs,omitempty"`
 	Cost
 
+	// Inside tells where the delta's bytes are in a file that the delta looks
+	// into, such as an archive: the costliest first.
+	Inside []Part `json:"inside,omitempty"`
+
 	base, target *entry // nil where the image lacks it
+}
+
+// Part is something in a file.
+type Part struct {
+	// Path leads into the file; what is in an archive in it follows after "!/".
+	Path  string  `json:"path"`
+	Delta float64 `json:"delta"`
 }

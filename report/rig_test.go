@@ -19,34 +19,34 @@ import (
 // built is the time of a file unless it has another one.
 var built = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// member is an entry of a test's layer.
-type member struct {
+// tarMember is an entry of a test's layer.
+type tarMember struct {
 	tar.Header
 	body string
 }
 
-func file(name, body string) member {
-	return member{tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, ModTime: built}, body}
+func file(name, body string) tarMember {
+	return tarMember{tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, ModTime: built}, body}
 }
 
-func dir(name string) member {
-	return member{tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755, ModTime: built}, ""}
+func dir(name string) tarMember {
+	return tarMember{tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o755, ModTime: built}, ""}
 }
 
-func symlink(name, to string) member {
-	return member{tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to, Mode: 0o777, ModTime: built}, ""}
+func symlink(name, to string) tarMember {
+	return tarMember{tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to, Mode: 0o777, ModTime: built}, ""}
 }
 
-func hardlink(name, to string) member {
-	return member{tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: to, Mode: 0o644, ModTime: built}, ""}
+func hardlink(name, to string) tarMember {
+	return tarMember{tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: to, Mode: 0o644, ModTime: built}, ""}
 }
 
-func (m member) later() member {
+func (m tarMember) later() tarMember {
 	m.ModTime = m.ModTime.Add(time.Hour)
 	return m
 }
 
-func layerTar(t testing.TB, members ...member) []byte {
+func layerTar(t testing.TB, members ...tarMember) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

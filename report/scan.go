@@ -49,6 +49,12 @@ type entry struct {
 	start, data, end int64
 }
 
+// reader gives the content of a regular file; of a sparse one, which tar does
+// not keep as it is, only as much as is there.
+func (e *entry) reader() *io.SectionReader {
+	return e.layer.raw.Section(e.data, max(min(e.size, e.end-e.data), 0))
+}
+
 // scanned is a layer that was read.
 type scanned struct {
 	diffID  digest.Digest

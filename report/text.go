@@ -25,6 +25,7 @@ func (r *Report) Text(w io.Writer, opt TextOptions) error {
 	t := &text{w: bufio.NewWriter(w), r: r, opt: opt}
 	t.summary()
 	t.layers()
+	t.packages()
 	t.types()
 	t.tree()
 	return t.w.Flush()
@@ -148,6 +149,34 @@ func (t *text) layers() {
 	}
 }
 
+func (t *text) packages() {
+	list := t.r.Packages
+	if len(list) == 0 {
+		return
+	}
+	t.title("Packages")
+	t.row(t.costHead(), "PACKAGE")
+	for i, p := range list {
+		if i == t.opt.Top {
+			t.more(len(list)-i, "package")
+			break
+		}
+		s := statusMarks[p.Status] + " " + p.Kind + " " + Show(p.Name) + " " + Show(p.versions())
+		if p.Where != "" {
+			s += ", " + Show(p.Where)
+		}
+		t.row(t.cost(p.Cost), s)
+	}
+}
+
+// versions tells the versions of a package before and after.
+func (p *Package) versions() string {
+	if p.Status == Changed {
+		return p.BaseVersion + " → " + p.Version
+	}
+	return cmp.Or(p.Version, p.BaseVersion)
+}
+
 func (t *text) types() {
 	t.groups("File types", "TYPE", "type", t.r.Types)
 }
@@ -163,7 +192,7 @@ func (t *text) groups(title, head, what string, list []Group) {
 			t.more(len(list)-i, what)
 			break
 		}
-		t.row(t.cost(g.Cost), strings.TrimSpace(Show(g.Name) + "  " + countsMarks(g.Counts)))
+		t.row(t.cost(g.Cost), strings.TrimSpace(Show(g.Name)+"  "+countsMarks(g.Counts)))
 	}
 }
 
@@ -198,7 +227,7 @@ func (t *text) branch(n *treeNode, chosen map[*treeNode]bool, indent string) {
 			fork, below = "└── ", "    "
 		}
 		end, name := c.alone()
-		t.row(t.cost(end.cost), indent+fork+t.label(end, name))
+		t.row(t.cost(c.cost), indent+fork+t.label(end, name))
 		if len(end.children) > 0 && containsAny(chosen, end.children) {
 			t.branch(end, chosen, indent+below)
 		}

@@ -60,7 +60,7 @@ var hostileNames = []string{
 
 func hostile(t testing.TB) *Report {
 	t.Helper()
-	var members []member
+	var members []tarMember
 	for i, name := range hostileNames {
 		members = append(members, file(name+"/"+name, noise(uint64(i), 1000*(i+1))))
 	}

@@ -90,7 +90,7 @@ func (n *treeNode) costliest(max int) map[*treeNode]bool {
 // name: "usr/share/doc".
 func (n *treeNode) alone() (*treeNode, string) {
 	name := n.name
-	for len(n.children) == 1 && (n.file == nil || n.file.Cost == Cost{}) {
+	for len(n.children) == 1 && (n.file == nil || n.file.Kind == Directory) {
 		n = n.children[0]
 		name += "/" + n.name
 	}

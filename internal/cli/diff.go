@@ -27,7 +27,7 @@ func (a *app) diff() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "diff BASE TARGET",
 		Short: "Show what an update changes and what it costs",
-		Long: `Compare two images by layer, file type, directory and file: what is added,
+		Long: `Compare two images by layer, package, file type, directory and file: what is added,
 removed, changed or moved, and where nothing but metadata or times differ.
 
 Each cost comes in three measures: SIZE, bytes in the target's files; PULL, bytes
