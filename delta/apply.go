@@ -22,6 +22,9 @@ type RebuildOptions struct {
 	// Platform chooses among several targets, as os/arch[/variant]; it may be
 	// empty where there is one.
 	Platform string
+	// Names are what the result will be called, as far as the trust in the package
+	// depends on it; the names that the package records count anyway.
+	Names []string
 }
 
 // Rebuilt is a target image that is made as it is read: its layers are decoded
@@ -39,6 +42,9 @@ func (r *Rebuilt) Close() error { return r.work.pages.Close() }
 // nil for a delta without base. It reads what the delta needs of the base;
 // the base must stay open as long as the result is used.
 func (d *Delta) Rebuild(ctx context.Context, base image.Image, opt RebuildOptions) (*Rebuilt, error) {
+	if err := d.Allows(opt.Names...); err != nil {
+		return nil, err
+	}
 	t, err := d.choose(opt.Platform)
 	if err != nil {
 		return nil, err

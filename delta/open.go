@@ -14,60 +14,61 @@ import (
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
+	"github.com/docker-delta/docker-delta/signature"
 )
 
 // Delta is an open package.
 type Delta struct {
-	pkg  *format.Package
-	meta *metadata
-	ref  *layer.Reference
+	pkg    *format.Package
+	meta   *metadata
+	ref    *layer.Reference
+	file   io.Closer // may be nil
+	trust  *signature.Trust
+	signed []signature.Signer
 }
 
-// Open opens a package: a file or an OCI layout directory.
+// Open opens a package: a file or an OCI layout directory. No signature is asked
+// for.
 func Open(ctx context.Context, path string) (*Delta, error) {
-	pkg, err := format.OpenPath(path)
-	if err != nil {
-		return nil, classify(fmt.Errorf("%s: %w", path, err))
-	}
-	d, err := newDelta(ctx, pkg)
-	if err != nil {
+	return OpenSigned(ctx, path, OpenOptions{})
+}
+
+// Read opens a package of size bytes. No signature is asked for.
+func Read(ctx context.Context, r io.ReaderAt, size int64) (*Delta, error) {
+	return ReadSigned(ctx, r, size, OpenOptions{})
+}
+
+func newDelta(ctx context.Context, pkg *format.Package, opt OpenOptions, by []signature.Signer) (*Delta, error) {
+	d := &Delta{pkg: pkg, trust: opt.Trust, signed: by}
+	if err := d.parse(ctx); err != nil {
 		pkg.Close()
-		return nil, classify(fmt.Errorf("%s: %w", path, err))
+		return nil, err
 	}
 	return d, nil
 }
 
-// Read opens a package of size bytes.
-func Read(ctx context.Context, r io.ReaderAt, size int64) (*Delta, error) {
-	pkg, err := format.Open(r, size)
-	if err != nil {
-		return nil, classify(err)
-	}
-	d, err := newDelta(ctx, pkg)
-	return d, classify(err)
-}
-
-func newDelta(ctx context.Context, pkg *format.Package) (*Delta, error) {
-	d := &Delta{pkg: pkg}
+// parse reads the metadata.
+func (d *Delta) parse(ctx context.Context) error {
+	pkg := d.pkg
 	r, err := pkg.Blob(pkg.Config.Metadata)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if d.meta, err = unpackMetadata(ctx, r); err != nil {
-		return nil, fmt.Errorf("its metadata: %w", err)
+		return fmt.Errorf("its metadata: %w", err)
 	}
 	table, err := d.meta.part(referencePart)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var sizes []int64
 	for _, l := range pkg.Config.Reference {
 		sizes = append(sizes, l.Size)
 	}
 	if d.ref, err = layer.ParseReference(table, sizes); err != nil {
-		return nil, err
+		return err
 	}
-	return d, d.checkParts()
+	return d.checkParts()
 }
 
 // checkParts makes sure that configs, manifests and recipes are what the
@@ -117,7 +118,13 @@ func (d *Delta) Config() *format.Config { return d.pkg.Config }
 func (d *Delta) Package() *format.Package { return d.pkg }
 
 // Close closes the package's file.
-func (d *Delta) Close() error { return d.pkg.Close() }
+func (d *Delta) Close() error {
+	err := d.pkg.Close()
+	if d.file != nil {
+		err = errors.Join(err, d.file.Close())
+	}
+	return err
+}
 
 // coded is the blob of a layer, open at its operations.
 type coded struct {

@@ -14,6 +14,9 @@ import (
 // rebuilding all of it to nowhere. base may be nil; a delta that needs a base
 // is then only read.
 func (d *Delta) Verify(ctx context.Context, base image.Image, opt RebuildOptions) error {
+	if err := d.Allows(opt.Names...); err != nil {
+		return err
+	}
 	c := d.pkg.Config
 	for _, desc := range d.pkg.Manifest.Layers {
 		if _, err := d.pkg.Blob(desc.Digest); err != nil {

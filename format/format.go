@@ -33,6 +33,13 @@ const (
 	MediaTypeBlob     = "application/vnd.docker-delta.blob.v1"
 )
 
+// What a signature of a package is in a registry: an artifact that refers to the
+// package and holds the text of the signature as its only layer.
+const (
+	ArtifactTypeSignature = "application/vnd.docker-delta.signature.v1"
+	MediaTypeSignature    = "application/vnd.docker-delta.signature.minisign.v1"
+)
+
 // Annotations on the manifest, for those who look at a package in a registry.
 const (
 	AnnotationBase       = "io.docker-delta.base.digest"   // image ID of the base

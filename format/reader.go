@@ -39,7 +39,7 @@ func OpenPath(path string) (*Package, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return open(&dirFiles{root: path})
+		return OpenDir(path, nil)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -52,6 +52,12 @@ func OpenPath(path string) (*Package, error) {
 	}
 	p.files.(*tarFiles).closer = f
 	return p, nil
+}
+
+// OpenDir opens a package in an OCI layout directory. check, if it is not nil, sees
+// the manifest before it is parsed, and may refuse it.
+func OpenDir(root string, check func(manifest []byte) error) (*Package, error) {
+	return open(&dirFiles{root: root}, check)
 }
 
 // Open opens a package of size bytes, a tar, compressed with gzip or not.
@@ -68,7 +74,7 @@ func Open(r io.ReaderAt, size int64) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := open(t)
+	p, err := open(t, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +82,7 @@ func Open(r io.ReaderAt, size int64) (*Package, error) {
 	return p, nil
 }
 
-func open(fs files) (*Package, error) {
+func open(fs files, check func([]byte) error) (*Package, error) {
 	p := &Package{files: fs, verified: make(map[digest.Digest]bool)}
 	raw, err := readSmall(fs, ocispec.ImageIndexFile, MaxManifest)
 	if errors.Is(err, os.ErrNotExist) {
@@ -91,6 +97,11 @@ func open(fs files) (*Package, error) {
 	raw, err = p.small(p.Descriptor, MaxManifest)
 	if err != nil {
 		return nil, err
+	}
+	if check != nil {
+		if err := check(raw); err != nil {
+			return nil, err
+		}
 	}
 	var m Manifest
 	if err := unmarshalOnce(raw, &m); err != nil {
@@ -159,9 +170,10 @@ func (p *Package) checkBlobs() error {
 	return nil
 }
 
-// small reads a described blob into memory.
+// small reads a described blob into memory, and verifies it there, where nobody
+// else can change it.
 func (p *Package) small(d ocispec.Descriptor, limit int64) ([]byte, error) {
-	r, err := p.blob(d)
+	r, err := p.find(d)
 	if err != nil {
 		return nil, err
 	}
@@ -169,11 +181,13 @@ func (p *Package) small(d ocispec.Descriptor, limit int64) ([]byte, error) {
 		return nil, corrupt("blob %s has %d bytes, over the limit of %d", d.Digest, r.Size(), limit)
 	}
 	b := make([]byte, r.Size())
-	_, err = r.ReadAt(b, 0)
-	if err == io.EOF {
-		err = nil
+	if _, err = r.ReadAt(b, 0); err != nil && err != io.EOF {
+		return nil, err
 	}
-	return b, err
+	if digest.FromBytes(b) != d.Digest {
+		return nil, corrupt("the bytes of blob %s do not match its digest", d.Digest)
+	}
+	return b, nil
 }
 
 // Blob gives a blob of the manifest after its digest was verified.
@@ -210,7 +224,8 @@ func (p *Package) Size() int64 {
 	return size
 }
 
-func (p *Package) blob(d ocispec.Descriptor) (*io.SectionReader, error) {
+// find gives a described blob of the right size, unverified.
+func (p *Package) find(d ocispec.Descriptor) (*io.SectionReader, error) {
 	if err := checkDigest("blob", d.Digest); err != nil {
 		return nil, err
 	}
@@ -223,6 +238,14 @@ func (p *Package) blob(d ocispec.Descriptor) (*io.SectionReader, error) {
 	}
 	if r.Size() != d.Size {
 		return nil, corrupt("blob %s has %d bytes in place of %d", d.Digest, r.Size(), d.Size)
+	}
+	return r, nil
+}
+
+func (p *Package) blob(d ocispec.Descriptor) (*io.SectionReader, error) {
+	r, err := p.find(d)
+	if err != nil {
+		return nil, err
 	}
 	if !p.verified[d.Digest] {
 		v := d.Digest.Verifier()

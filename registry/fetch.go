@@ -28,12 +28,23 @@ var errTooLarge = errors.New("the package is larger than it is worth")
 // where it stopped, also in a later call for the same dir. A package of more than limit bytes is refused before its
 // blobs are fetched; 0 is no limit.
 func (r *Repository) Fetch(ctx context.Context, desc ocispec.Descriptor, dir string, limit int64) error {
+	return r.FetchChecked(ctx, desc, dir, limit, nil)
+}
+
+// FetchChecked is Fetch with a look at the package's manifest, before it is parsed
+// and anything else is fetched; check may refuse it.
+func (r *Repository) FetchChecked(ctx context.Context, desc ocispec.Descriptor, dir string, limit int64, check func(manifest []byte) error) error {
 	if err := desc.Digest.Validate(); err != nil || desc.Digest.Algorithm() != digest.SHA256 {
 		return fmt.Errorf("%w: %q is no sha256 digest", format.ErrCorrupt, desc.Digest)
 	}
 	raw, err := r.manifest(ctx, desc)
 	if err != nil {
 		return r.explain("package "+desc.Digest.String(), err)
+	}
+	if check != nil {
+		if err := check(raw); err != nil {
+			return fmt.Errorf("package %s: %w", desc.Digest, err)
+		}
 	}
 	var m format.Manifest
 	if err := json.Unmarshal(raw, &m); err != nil {

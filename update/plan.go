@@ -43,6 +43,15 @@ func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held
 			return nil, nil, 0, nil
 		}
 		if len(n.steps) > 0 {
+			if p.demands() {
+				if err := p.isSigned(ctx, n.steps[0]); err != nil {
+					if ctx.Err() != nil {
+						return nil, nil, 0, err
+					}
+					p.opt.warnf("the delta %s is passed over: %v", n.steps[0].Manifest.Digest, err)
+					continue
+				}
+			}
 			if n.id == "" {
 				return n.steps, nil, n.cost, nil // stands alone
 			}

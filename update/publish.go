@@ -16,6 +16,7 @@ import (
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/tempfile"
 	"github.com/docker-delta/docker-delta/registry"
+	"github.com/docker-delta/docker-delta/signature"
 )
 
 // PublishOptions say what Publish makes.
@@ -36,6 +37,9 @@ type PublishOptions struct {
 	// Tag gives each delta a tag, "delta-" and the beginning of its digest, for
 	// registries whose garbage collection deletes what has none.
 	Tag bool
+	// Sign, if set, signs the deltas. One that is there without a signature by
+	// this key is made again.
+	Sign *signature.SecretKey
 	// DryRun makes the deltas and pushes none.
 	DryRun bool
 	// Done, if set, is told of each delta as it is finished.
@@ -70,6 +74,7 @@ type Published struct {
 	Pull int64 `json:"pull"`
 
 	base *target
+	desc ocispec.Descriptor // of Manifest
 }
 
 // Publish makes deltas from earlier versions of an image in a registry, and
@@ -198,7 +203,7 @@ func (p *publisher) platform(ctx context.Context, t *target, from []string, dir 
 		if done.Outcome == WasPushed {
 			existing = append(existing, registry.Entry{
 				BaseID: done.base.id, BaseChain: done.base.chain(), Size: done.Size,
-				Manifest: ocispec.Descriptor{Digest: done.Manifest},
+				Manifest: done.desc,
 			})
 		}
 		done.base = nil
@@ -242,7 +247,7 @@ func (p *publisher) from(ctx context.Context, tag string, local *localCopy, exis
 		return done, nil
 	}
 	for _, e := range existing {
-		if e.BaseID == base.id && e.BaseChain == base.chain() && p.isThere(ctx, e) {
+		if e.BaseID == base.id && e.BaseChain == base.chain() && p.isThere(ctx, e) && p.hasSignature(ctx, e) {
 			done.Outcome, done.Manifest, done.Size = Exists, e.Manifest.Digest, e.Size
 			return done, nil
 		}
@@ -297,12 +302,36 @@ func (p *publisher) make(ctx context.Context, named reference.Named, base *targe
 	if p.opt.Tag {
 		tag = "delta-" + d.Package().Descriptor.Digest.Encoded()[:24]
 	}
+	if p.opt.Sign != nil {
+		// First, so that no delta is there that nobody may use.
+		if err := PushSignature(ctx, p.repo, d.Package(), p.opt.Sign, "", tag); err != nil {
+			return err
+		}
+	}
 	pushed, err := p.repo.Push(ctx, d.Package(), tag)
 	if err != nil {
 		return err
 	}
 	done.Outcome, done.Manifest = WasPushed, pushed.Manifest.Digest
+	done.desc = pushed.Manifest
 	return nil
+}
+
+// hasSignature tells whether a package is signed as Sign would, or need not be.
+func (p *publisher) hasSignature(ctx context.Context, e registry.Entry) bool {
+	if p.opt.Sign == nil {
+		return true
+	}
+	raw, err := p.repo.Manifest(ctx, e.Manifest)
+	if err != nil {
+		return false
+	}
+	texts, err := p.repo.Signatures(ctx, e.Manifest.Digest)
+	if err != nil {
+		return false
+	}
+	by, err := (&signature.Trust{Keys: []signature.PublicKey{p.opt.Sign.Public()}}).OpenBytes(raw, texts)
+	return err == nil && len(by) > 0
 }
 
 // earlier is the name of an earlier version: a tag or a digest in the same

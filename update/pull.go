@@ -31,7 +31,7 @@ func (p *Plan) Run(ctx context.Context) (*Result, error) {
 	if err == nil || ctx.Err() != nil {
 		return res, err
 	}
-	if p.opt.NoFallback {
+	if p.opt.NoFallback || p.demands() {
 		return nil, fmt.Errorf("by %s: %w", p.describeSteps(), err)
 	}
 	p.opt.warnf("the image cannot be had by %s: %v; pulling it whole", p.describeSteps(), err)
@@ -80,6 +80,9 @@ func (p *Plan) nothing(ctx context.Context) (*Result, error) {
 	}
 	if !missing {
 		return res, nil
+	}
+	if p.demands() {
+		return nil, p.unsigned("the image is here under other names, and no signature says that it is called so")
 	}
 	src, err := p.isHere.open(ctx)
 	if err != nil {
@@ -143,19 +146,32 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 	left := p.FullCost
 	for i, e := range p.Steps {
 		p.progressStep("fetch delta", i)
-		if err := p.repo.Fetch(ctx, e.Manifest, down.of(e), left); err != nil {
+		texts, err := p.signatures(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		err = p.repo.FetchChecked(ctx, e.Manifest, down.of(e), left, func(manifest []byte) error {
+			_, err := p.opt.Trust.OpenBytes(manifest, texts)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 		left = max(left-e.Size, 1)
 	}
 	for i, e := range p.Steps {
 		p.progressStep("apply delta", i)
-		d, err := delta.Open(ctx, down.of(e))
+		d, err := delta.OpenSigned(ctx, down.of(e), delta.OpenOptions{Trust: p.opt.Trust, Signatures: p.signed[e.Manifest.Digest]})
 		if err != nil {
 			return nil, err
 		}
 		defer d.Close()
-		opt := delta.RebuildOptions{Resources: p.opt.Resources}
+		if i == len(p.Steps)-1 {
+			if err := p.isMeant(d); err != nil {
+				return nil, err
+			}
+		}
+		opt := delta.RebuildOptions{Resources: p.opt.Resources, Names: p.allNames()}
 		if len(d.Config().Targets) > 1 {
 			opt.Platform = p.Platform
 		}

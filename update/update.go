@@ -10,6 +10,7 @@ package update
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -17,6 +18,7 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/registry"
+	"github.com/docker-delta/docker-delta/signature"
 )
 
 // Options say what Find looks at and what Run does.
@@ -40,6 +42,9 @@ type Options struct {
 	// so that a pull that is interrupted, also by the end of the process, goes on
 	// where it stopped. Empty means a temporary directory.
 	Downloads string
+	// Trust says whose signature deltas must have; nil asks for none. An image
+	// that needs one by its names comes by signed deltas only.
+	Trust *signature.Trust
 	// NoFallback makes a failing delta an error, in place of a full pull.
 	NoFallback bool
 	// Warnf, if set, is told what went wrong without being fatal.
@@ -94,8 +99,9 @@ type Plan struct {
 	repo    *registry.Repository // with the deltas
 	target  *target
 	host    *host
-	step0   *held // the base
-	isHere  *held // the image itself
+	step0   *held                      // the base
+	isHere  *held                      // the image itself
+	signed  map[digest.Digest][][]byte // signatures of deltas, as far as they were looked at
 }
 
 // Result tells what was done.
@@ -113,7 +119,7 @@ type Result struct {
 // Find resolves an image in a registry, by name or digest, and chooses the
 // cheapest way to have it. The plan is to be closed.
 func Find(ctx context.Context, name string, opt Options) (*Plan, error) {
-	p := &Plan{opt: opt, traffic: new(registry.Traffic)}
+	p := &Plan{opt: opt, traffic: new(registry.Traffic), signed: make(map[digest.Digest][][]byte)}
 	p.opt.Registry.Traffic = p.traffic
 	if err := p.find(ctx, name); err != nil {
 		p.Close()
@@ -160,8 +166,14 @@ func (p *Plan) find(ctx context.Context, name string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if p.demands() {
+			return fmt.Errorf("looking for signed deltas: %w", err)
+		}
 		p.opt.warnf("deltas cannot be looked for: %v", err)
 		return nil
+	}
+	if steps == nil && p.demands() {
+		return p.unsigned("no signed delta leads to it from what is here, and a plain pull is not signed")
 	}
 	if steps != nil {
 		p.Way, p.Steps, p.Cost, p.step0 = Deltas, steps, cost, base

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"strings"
 
@@ -14,12 +13,12 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
-	"github.com/docker-delta/docker-delta/internal/spool"
 )
 
 func (a *app) apply() *cobra.Command {
 	var (
 		images imageFlags
+		trust  trustFlags
 		base   string
 		to     string
 		tags   []string
@@ -34,16 +33,19 @@ Without --base, the base is looked for in the docker daemon by what the delta
 says of it. Without --to, the result is loaded into the docker daemon and tagged
 with --tag, else with the target's own names as the delta records them.
 
-DELTA may be - for the standard input.`,
+DELTA may be - for the standard input.
+
+With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		Example: `  docker-delta apply app.delta
   docker-delta apply app.delta --tag app:latest
-  docker-delta apply app.delta --base app-v1.tar --to oci-archive:app-v2.tar`,
+  docker-delta apply app.delta --base app-v1.tar --to oci-archive:app-v2.tar
+  docker-delta apply app.delta --key release.pub`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetGCPercent(50) // hosts that apply are often small
 			ctx := cmd.Context()
-			d, err := a.openDelta(ctx, args[0])
+			d, err := a.openSigned(ctx, args[0], &trust)
 			if err != nil {
 				return err
 			}
@@ -51,6 +53,9 @@ DELTA may be - for the standard input.`,
 			opt, err := a.imageOptions(&images)
 			if err != nil {
 				return err
+			}
+			if err := d.Allows(resultNames(to, tags)...); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			baseImage, err := a.openBase(ctx, d, base, opt)
 			if err != nil {
@@ -63,7 +68,7 @@ DELTA may be - for the standard input.`,
 			if err != nil {
 				return err
 			}
-			img, err := d.Rebuild(ctx, baseImageOrNil(baseImage), delta.RebuildOptions{Resources: a.resources(), Platform: platform})
+			img, err := d.Rebuild(ctx, baseImageOrNil(baseImage), delta.RebuildOptions{Resources: a.resources(), Platform: platform, Names: resultNames(to, tags)})
 			if err != nil {
 				return err
 			}
@@ -87,6 +92,7 @@ DELTA may be - for the standard input.`,
 		},
 	}
 	images.register(c)
+	trust.registerFile(c)
 	c.Flags().StringVarP(&base, "base", "b", "", "the base image (default: found in the docker daemon)")
 	c.Flags().StringVar(&to, "to", "", "where to write the target (default: the docker daemon)")
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name for the target (may be repeated; default: the names in the delta)")
@@ -111,21 +117,6 @@ func targetPlatform(d *delta.Delta, opt image.Options) (string, error) {
 	}
 	p, err := opt.WantedPlatform()
 	return image.FormatPlatform(p), err
-}
-
-// openDelta opens a package; "-" is read to a temporary file first.
-func (a *app) openDelta(ctx context.Context, path string) (*delta.Delta, error) {
-	if path != "-" {
-		return delta.Open(ctx, path)
-	}
-	f, err := spool.NewDir(a.flags.tempDir, a.flags.maxTempBytes).Create()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(f, a.stdin); err != nil {
-		return nil, fmt.Errorf("standard input: %w", err)
-	}
-	return delta.Read(ctx, f, f.Size())
 }
 
 // openBase opens the image that --base names, else looks into the daemon; nil

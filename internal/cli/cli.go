@@ -18,6 +18,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/signature"
 )
 
 // Exit codes of the program.
@@ -27,6 +28,7 @@ const (
 	ExitUsage       = 2   // the command line does not make sense
 	ExitBase        = 3   // the base is missing or not the right one
 	ExitVerify      = 4   // a digest or checksum does not hold
+	ExitSignature   = 5   // it is not signed as required
 	ExitInterrupted = 130 // stopped by SIGINT or SIGTERM
 )
 
@@ -46,6 +48,8 @@ func ExitCode(err error) int {
 		return ExitUsage
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
+	case errors.Is(err, signature.ErrSignature):
+		return ExitSignature
 	case errors.Is(err, delta.ErrBase):
 		return ExitBase
 	case errors.Is(err, delta.ErrVerify), errors.As(err, &digest):
@@ -136,7 +140,7 @@ Skopeo has them (docker://, oci:, oci-archive:, docker-archive:, dir:,
 docker-daemon:), or else an image in the docker daemon.
 
 Exit codes: 0 success; 1 failure; 2 wrong usage; 3 the base is missing or not
-the right one; 4 verification failed; 130 interrupted.`,
+the right one; 4 verification failed; 5 not signed as required; 130 interrupted.`,
 		Example: `  docker-delta demo
   docker-delta create app:v1 app:v2 -o app.delta
   docker-delta apply app.delta`,
@@ -152,7 +156,7 @@ the right one; 4 verification failed; 130 interrupted.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.flags.register(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.flags.apply(a.ui) }
-	root.AddCommand(a.create(), a.apply(), a.inspect(), a.diff(), a.verify(), a.file(), a.demo(), pluginMetadata())
+	root.AddCommand(a.create(), a.apply(), a.inspect(), a.diff(), a.verify(), a.sign(), a.file(), a.demo(), pluginMetadata())
 	root.AddCommand(a.push(), a.list(), a.pull(), a.publish())
 	usageErrors(root)
 	return root

@@ -16,6 +16,7 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/demo"
+	"github.com/docker-delta/docker-delta/signature"
 )
 
 func TestMain(m *testing.M) {
@@ -110,6 +111,7 @@ func TestExitCodes(t *testing.T) {
 		{delta.ErrBase, ExitBase},
 		{delta.ErrVerify, ExitVerify},
 		{&image.DigestError{}, ExitVerify},
+		{signature.ErrMissing, ExitSignature},
 		{errors.Join(delta.ErrBase, &image.DigestError{}), ExitBase},
 		{context.Canceled, ExitInterrupted},
 	} {

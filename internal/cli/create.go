@@ -25,6 +25,7 @@ func (a *app) create() *cobra.Command {
 		images registryFlags
 		level  levelFlag
 		exact  exactFlag
+		sign   signFlags
 		output string
 		push   string
 		noBase bool
@@ -41,6 +42,7 @@ compressed. The target's names are recorded, so that apply can tag the result;
 		Example: `  docker-delta create app:v1 app:v2 -o app.delta
   docker-delta create app-v1.tar docker://registry.example/app:v2 -o app.delta
   docker-delta create --no-base app:v2 -o app.delta
+  docker-delta create app:v1 app:v2 -o app.delta --sign-key release.key
   docker-delta create docker://registry.example/app:v1 docker://registry.example/app:v2 --push registry.example/app`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -58,6 +60,13 @@ compressed. The target's names are recorded, so that apply can tag the result;
 			debug.SetMemoryLimit(createMemory)
 			remote, err := a.registryOptions(&images)
 			if err != nil {
+				return err
+			}
+			load := sign.loadKey
+			if output != "" {
+				load = func(a *app) error { return sign.load(a, output) }
+			}
+			if err := load(a); err != nil {
 				return err
 			}
 			opt := remote.Options
@@ -87,10 +96,10 @@ compressed. The target's names are recorded, so that apply can tag the result;
 				return delta.Create(ctx, w, in, delta.CreateOptions{Resources: a.resources(), Level: level.level, Exact: exact.exact, Names: names})
 			}
 			if push != "" {
-				return a.createAndPush(ctx, output, push, remote, create)
+				return a.createAndPush(ctx, output, push, &sign, remote, create)
 			}
 			var made *delta.Created
-			err = a.writeFile(output, func(w io.Writer) error {
+			err = a.writeSigned(output, &sign, func(w io.Writer) error {
 				made, err = create(w)
 				return err
 			})
@@ -102,6 +111,7 @@ compressed. The target's names are recorded, so that apply can tag the result;
 	}
 	images.register(c)
 	level.register(c)
+	sign.registerFile(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
 	c.Flags().StringVar(&push, "push", "", "repository[:tag] in a registry to store the delta in, see push")
 	c.Flags().BoolVar(&noBase, "no-base", false, "make a package that needs no base")

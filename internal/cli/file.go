@@ -26,6 +26,7 @@ func (a *app) file() *cobra.Command {
 func (a *app) fileCreate() *cobra.Command {
 	var (
 		level  levelFlag
+		sign   signFlags
 		output string
 	)
 	c := &cobra.Command{
@@ -34,25 +35,32 @@ func (a *app) fileCreate() *cobra.Command {
 		Example: `  docker-delta file create app-1.jar app-2.jar -o app.patch`,
 		Args:    exactlyAnd(2, &output),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := sign.load(a, output); err != nil {
+				return err
+			}
 			files, closeAll, err := openFiles(args...)
 			if err != nil {
 				return err
 			}
 			defer closeAll()
 			debug.SetMemoryLimit(createMemory)
-			return a.writeFile(output, func(w io.Writer) error {
+			return a.writeSigned(output, &sign, func(w io.Writer) error {
 				return delta.CreateFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size,
 					delta.FileOptions{Resources: a.resources(), Level: level.level})
 			})
 		},
 	}
 	level.register(c)
+	sign.registerFile(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
 	return c
 }
 
 func (a *app) fileApply() *cobra.Command {
-	var output string
+	var (
+		trust  trustFlags
+		output string
+	)
 	c := &cobra.Command{
 		Use:     "apply OLD PATCH -o NEW",
 		Short:   "Rebuild the new file from the old one and a patch",
@@ -67,8 +75,12 @@ func (a *app) fileApply() *cobra.Command {
 				return err
 			}
 			defer closeAll()
+			patch, err := a.signedFile(args[1], files[1], &trust)
+			if err != nil {
+				return err
+			}
 			return a.writeFile(output, func(w io.Writer) error {
-				err := delta.ApplyFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size, a.resources())
+				err := delta.ApplyFile(cmd.Context(), w, files[0], files[0].size, patch, files[1].size, a.resources())
 				if err != nil {
 					return fmt.Errorf("%s: %w", args[1], err)
 				}
@@ -76,6 +88,7 @@ func (a *app) fileApply() *cobra.Command {
 			})
 		},
 	}
+	trust.registerFile(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write")
 	return c
 }

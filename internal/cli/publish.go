@@ -15,6 +15,7 @@ func (a *app) publish() *cobra.Command {
 	var (
 		flags  registryFlags
 		level  levelFlag
+		sign   signFlags
 		opt    update.PublishOptions
 		share  float64
 		format string
@@ -30,6 +31,7 @@ there are passed over, and so are those that do not pay.
 numbers in their tags, which must be of one kind: v1.9 comes before v1.10, but
 v1.9-rc1 and v1 are of other kinds.`,
 		Example: `  docker-delta publish registry.example/app:v1.4.0 --last 3
+  docker-delta publish registry.example/app:v1.4.0 --last 3 --sign-key release.key
   docker-delta publish registry.example/app:latest --from v1.2.0 --from v1.3.0 --all`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
@@ -52,6 +54,10 @@ v1.9-rc1 and v1 are of other kinds.`,
 			if opt.Registry, err = a.registryOptions(&flags); err != nil {
 				return err
 			}
+			if err := sign.loadKey(a); err != nil {
+				return err
+			}
+			opt.Sign = sign.secret
 			opt.Create = delta.CreateOptions{Resources: a.resources(), Level: level.level}
 			opt.MaxShare = share / 100
 			if format == "text" {
@@ -75,6 +81,7 @@ v1.9-rc1 and v1 are of other kinds.`,
 	}
 	flags.register(c)
 	level.register(c)
+	c.Flags().StringVar(&sign.key, "sign-key", "", "secret key of minisign to sign the deltas with, see sign")
 	c.Flags().StringArrayVar(&opt.From, "from", nil, "tag or digest of an earlier version (may be repeated)")
 	c.Flags().IntVar(&opt.Last, "last", 0, "the last N versions before that of IMAGE")
 	c.Flags().BoolVar(&opt.AllPlatforms, "all", false, "deltas for every platform of the image")

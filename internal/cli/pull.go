@@ -12,6 +12,7 @@ import (
 func (a *app) pull() *cobra.Command {
 	var (
 		flags  registryFlags
+		trust  trustFlags
 		opt    update.Options
 		dryRun bool
 	)
@@ -25,9 +26,13 @@ is verified and tagged; it is the registry's image, also when it came by deltas.
 
 The images that the host has are those in the docker daemon, or the ones given
 with --base. When a delta fails, the image is pulled plainly, with a warning;
---no-fallback makes that an error.`,
+--no-fallback makes that an error.
+
+With --key, or where a policy asks for it, only signed deltas are used, and the
+image is never pulled plainly: see publish --sign-key.`,
 		Example: `  docker-delta pull registry.example/app:v3
   docker-delta pull registry.example/app:v3 --dry-run
+  docker-delta pull registry.example/app:v3 --key release.pub
   docker-delta pull registry.example/app:v3 --base app-v1.tar --to oci-archive:app-v3.tar`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,6 +48,9 @@ with --base. When a delta fails, the image is pulled plainly, with a warning;
 			}
 			if opt.To == "-" {
 				return usageError{fmt.Errorf("--to -: name a file")}
+			}
+			if opt.Trust, err = trust.trust(); err != nil {
+				return err
 			}
 			opt.Resources, opt.Warnf = a.resources(), a.ui.warn
 			plan, err := update.Find(ctx, args[0], opt)
@@ -65,6 +73,7 @@ with --base. When a delta fails, the image is pulled plainly, with a warning;
 		},
 	}
 	flags.register(c)
+	trust.register(c)
 	c.Flags().StringVar(&opt.To, "to", "", "where to write the image (default: the docker daemon)")
 	c.Flags().StringArrayVarP(&opt.Bases, "base", "b", nil, "an image that is here (may be repeated; default: those in the docker daemon)")
 	c.Flags().StringArrayVarP(&opt.Names, "tag", "t", nil, "another name for the image (may be repeated)")

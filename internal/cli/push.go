@@ -14,6 +14,7 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/internal/tempfile"
 	"github.com/docker-delta/docker-delta/registry"
+	"github.com/docker-delta/docker-delta/update"
 )
 
 // registryFlags are imageFlags and what concerns registries alone.
@@ -36,7 +37,10 @@ func (a *app) registryOptions(f *registryFlags) (registry.Options, error) {
 }
 
 func (a *app) push() *cobra.Command {
-	var flags registryFlags
+	var (
+		flags registryFlags
+		sign  signFlags
+	)
 	c := &cobra.Command{
 		Use:   "push DELTA REPOSITORY[:TAG]",
 		Short: "Store a delta in a registry, where it is found by its image",
@@ -44,9 +48,11 @@ func (a *app) push() *cobra.Command {
 In the target's own repository, list and pull find it without a tag.
 
 The manifest is stored as the package has it, so its digest and signatures hold.
-What the repository has already is not sent again.`,
+What the repository has already is not sent again. The signature of a file does
+not go along: --sign-key signs the manifest and stores that signature.`,
 		Example: `  docker-delta push app.delta registry.example/app
-  docker-delta push app.delta registry.example/app:v1-v2`,
+  docker-delta push app.delta registry.example/app:v1-v2
+  docker-delta push app.delta registry.example/app --sign-key release.key`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,20 +60,24 @@ What the repository has already is not sent again.`,
 			if err != nil {
 				return err
 			}
+			if err := sign.loadKey(a); err != nil {
+				return err
+			}
 			d, err := a.openDelta(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			return a.pushDelta(cmd.Context(), d, args[1], opt)
+			return a.pushDelta(cmd.Context(), d, args[1], &sign, opt)
 		},
 	}
 	flags.register(c)
+	sign.register(c)
 	return c
 }
 
 // pushDelta stores an open delta and says where.
-func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, opt registry.Options) error {
+func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, sign *signFlags, opt registry.Options) error {
 	named, err := registry.ParseName(to)
 	if err != nil {
 		return usageError{err}
@@ -93,6 +103,11 @@ func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, opt regi
 		return err
 	}
 	a.ui.progress(delta.Progress{Stage: "push"})
+	if sign.secret != nil {
+		if err := update.PushSignature(ctx, repo, d.Package(), sign.secret, sign.comment, tag); err != nil {
+			return err
+		}
+	}
 	done, err := repo.Push(ctx, d.Package(), tag)
 	if err != nil {
 		return err
@@ -106,7 +121,7 @@ func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, opt regi
 
 // createAndPush makes a delta in the file output, or in a temporary one if that
 // is empty, and pushes it.
-func (a *app) createAndPush(ctx context.Context, output, to string, opt registry.Options, create func(io.Writer) (*delta.Created, error)) error {
+func (a *app) createAndPush(ctx context.Context, output, to string, sign *signFlags, opt registry.Options, create func(io.Writer) (*delta.Created, error)) error {
 	if output == "-" {
 		return usageError{errors.New("give -o a file, or leave it out: with --push the standard output says where the delta is")}
 	}
@@ -123,7 +138,11 @@ func (a *app) createAndPush(ctx context.Context, output, to string, opt registry
 		path = filepath.Join(dir.Path, "delta")
 	}
 	var made *delta.Created
-	err := a.writeFile(path, func(w io.Writer) (err error) {
+	file := *sign
+	if output == "" {
+		file.secret = nil
+	}
+	err := a.writeSigned(path, &file, func(w io.Writer) (err error) {
 		made, err = create(w)
 		return err
 	})
@@ -142,13 +161,13 @@ func (a *app) createAndPush(ctx context.Context, output, to string, opt registry
 		return err
 	}
 	defer d.Close()
-	return a.pushDelta(ctx, d, to, opt)
+	return a.pushDelta(ctx, d, to, sign, opt)
 }
 
 // printable takes control characters out of what a registry says.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= '\u2028' && r <= '\u202e' {
 			return '?'
 		}
 		return r

@@ -10,20 +10,23 @@ import (
 func (a *app) verify() *cobra.Command {
 	var (
 		images imageFlags
+		trust  trustFlags
 		base   string
 	)
 	c := &cobra.Command{
 		Use:   "verify DELTA",
 		Short: "Check a delta, and with its base, that the target comes back",
 		Long: `Check the structure of a delta and the digest of every part of it. With --base,
-rebuild the whole target to nowhere, and check every layer and blob of it.`,
+rebuild the whole target to nowhere, and check every layer and blob of it. With
+--key, or where a policy asks for it, the delta must be signed: see sign.`,
 		Example: `  docker-delta verify app.delta
-  docker-delta verify app.delta --base app:v1`,
+  docker-delta verify app.delta --base app:v1
+  docker-delta verify app.delta --key release.pub`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			d, err := a.openDelta(ctx, args[0])
+			d, err := a.openSigned(ctx, args[0], &trust)
 			if err != nil {
 				return err
 			}
@@ -53,6 +56,7 @@ rebuild the whole target to nowhere, and check every layer and blob of it.`,
 		},
 	}
 	images.register(c)
+	trust.registerFile(c)
 	c.Flags().StringVarP(&base, "base", "b", "", "the base image")
 	_ = c.RegisterFlagCompletionFunc("base", completeImages)
 	return c
