@@ -7,13 +7,16 @@ DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
 FUZZTIME ?= 5s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build man reference test test-long check fuzz arm64 bench install install-plugin clean
+.PHONY: help build release man reference test test-long check fuzz arm64 bench install install-plugin clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 build: ## compile docker-delta into bin/
 	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
+
+release: ## everything that a release consists of, into dist/; VERSION=v1.2.3 names it
+	$(GO) run ./internal/release -out dist $(if $(VERSION),-version $(VERSION))
 
 man: ## write the man pages into bin/man
 	$(GO) run ./internal/gendocs man $(BIN)/man
