@@ -124,11 +124,15 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 		return r, nil
 	}
 	g := group{new: Extent{off, p.Len}, old: old.parts[0].ext}
-	l := layout{ops: r.ops}
-	// Operations of this piece alone start at its own offset.
-	params, ok := predict.Detect(file, data, l.copies(&g, 0, off))
+	var ok bool
+	if f.level == Fast {
+		g.params, ok = predict.Assume(file, data)
+	} else {
+		// Operations of this piece alone start at its own offset.
+		l := layout{ops: r.ops}
+		g.params, ok = predict.Detect(file, data, l.copies(&g, 0, off))
+	}
 	if ok {
-		g.params = params
 		r.groups = []group{g}
 	}
 	return r, nil
@@ -146,7 +150,7 @@ func (f *finder) executable(p Piece, old *text) []byte {
 func (f *finder) matching(old int) match.Options {
 	switch {
 	case f.level == Fast:
-		return match.Options{Step: 4, Tries: 2}
+		return match.Options{Greedy: true}
 	case old > hugeOld:
 		return match.Options{Step: 4}
 	case old > largeOld:

@@ -149,6 +149,7 @@ func (f *finder) fillGap(ctx context.Context, g gap, all *elsewhere) error {
 			return err
 		}
 		m := match.New(old.bytes, f.matching(len(old.bytes)))
+		defer m.Close()
 		var list opList
 		for _, o := range f.found[g.piece].ops {
 			list.copy(o.Old, o.Len)

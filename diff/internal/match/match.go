@@ -22,25 +22,32 @@ type Options struct {
 	Step int
 	// Tries is how many places a seed may propose; 0 means 8.
 	Tries int
+	// Greedy asks for speed: Step and Tries do not matter then.
+	Greedy bool
 }
 
 // Matcher matches new texts against one old text. It is safe for use by
 // several goroutines.
 type Matcher struct {
+	old   []byte
 	table *table
+	seeds lazySparse // of a greedy one
 	opt   Options
 }
 
 // New indexes old, which must be shorter than 2 GiB. It costs four to eight
 // bytes of memory for each byte of old, less when Step is more than one.
 func New(old []byte, opt Options) *Matcher {
+	if opt.Greedy {
+		return &Matcher{old: old, opt: opt}
+	}
 	if opt.Step < 1 {
 		opt.Step = 1
 	}
 	if opt.Tries < 1 {
 		opt.Tries = 8
 	}
-	return &Matcher{newTable(old, opt.Step), opt}
+	return &Matcher{old: old, table: newTable(old, opt.Step), opt: opt}
 }
 
 // Match covers new with operations whose Len and Lit add up to len(new). Time
@@ -49,14 +56,23 @@ func (m *Matcher) Match(new []byte) []Op {
 	if len(new) == 0 {
 		return nil
 	}
-	s := scanner{old: m.table.text, new: new, table: m.table, opt: m.opt}
+	if m.opt.Greedy {
+		g := greedy{old: m.old, new: new, seeds: &m.seeds}
+		return g.match()
+	}
+	s := scanner{old: m.old, new: new, table: m.table, opt: m.opt}
 	return s.cover(s.propose())
 }
+
+// Close gives memory back for others to use. The matcher is of no use then.
+func (m *Matcher) Close() { m.seeds.free() }
 
 // Match is [Matcher.Match] for one pair.
 func Match(old, new []byte, opt Options) []Op {
 	if len(new) > 0 && len(old) >= len(new) && common(old, new) == len(new) {
 		return []Op{{Len: len(new)}}
 	}
-	return New(old, opt).Match(new)
+	m := New(old, opt)
+	defer m.Close()
+	return m.Match(new)
 }

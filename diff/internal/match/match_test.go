@@ -57,6 +57,7 @@ func TestMatchCovers(t *testing.T) {
 			}
 		}
 		check(t, old, new, Match(old, new, Options{Step: r.IntN(5), Tries: r.IntN(10)}))
+		check(t, old, new, Match(old, new, Options{Greedy: true}))
 	}
 }
 
@@ -65,6 +66,7 @@ func TestMatchSizes(t *testing.T) {
 	for i := range 40 * 40 {
 		old, new := random(r, i/40, 2), random(r, i%40, 2)
 		check(t, old, new, Match(old, new, Options{}))
+		check(t, old, new, Match(old, new, Options{Greedy: true}))
 	}
 }
 
@@ -84,13 +86,15 @@ func TestMatchFindsEdits(t *testing.T) {
 		at += n + r.IntN(20)
 		new = append(new, random(r, r.IntN(20), 256)...)
 	}
-	ops := Match(old, new, Options{})
-	equal := check(t, old, new, ops)
-	if want := len(new) * 95 / 100; equal < want {
-		t.Errorf("%d bytes of %d are copied right, want %d", equal, len(new), want)
-	}
-	if len(ops) > edits+edits/4 {
-		t.Errorf("%d operations for %d edits", len(ops), edits)
+	for _, greedy := range []bool{false, true} {
+		ops := Match(old, new, Options{Greedy: greedy})
+		equal := check(t, old, new, ops)
+		if want := len(new) * 95 / 100; equal < want {
+			t.Errorf("greedy %t: %d bytes of %d are copied right, want %d", greedy, equal, len(new), want)
+		}
+		if len(ops) > edits+edits/4 {
+			t.Errorf("greedy %t: %d operations for %d edits", greedy, len(ops), edits)
+		}
 	}
 }
 
@@ -102,9 +106,11 @@ func TestMatchFindsMoves(t *testing.T) {
 	for _, i := range r.Perm(64) {
 		new = append(new, old[i*4096:(i+1)*4096]...)
 	}
-	ops := Match(old, new, Options{})
-	if equal := check(t, old, new, ops); equal != len(new) || len(ops) > 64 {
-		t.Errorf("%d of %d bytes in %d operations", equal, len(new), len(ops))
+	for _, greedy := range []bool{false, true} {
+		ops := Match(old, new, Options{Greedy: greedy})
+		if equal := check(t, old, new, ops); equal < len(new)*99/100 || len(ops) > 64 {
+			t.Errorf("greedy %t: %d of %d bytes in %d operations", greedy, equal, len(new), len(ops))
+		}
 	}
 }
 
@@ -112,8 +118,10 @@ func TestMatchFindsMoves(t *testing.T) {
 func TestMatchLeavesNoise(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	old, new := random(r, 1<<20, 16), random(r, 1<<18, 16)
-	if ops := Match(old, new, Options{}); len(ops) > 8 {
-		t.Errorf("%d operations between random texts", len(ops))
+	for _, greedy := range []bool{false, true} {
+		if ops := Match(old, new, Options{Greedy: greedy}); len(ops) > 8 {
+			t.Errorf("greedy %t: %d operations between random texts", greedy, len(ops))
+		}
 	}
 }
 
@@ -129,12 +137,14 @@ func TestMatchRepetitive(t *testing.T) {
 		}
 	}
 	check(t, old, new, Match(old, new, Options{}))
+	check(t, old, new, Match(old, new, Options{Greedy: true}))
 }
 
 func FuzzMatch(f *testing.F) {
 	f.Add([]byte("the quick brown fox jumps over the lazy dog"), []byte("a quick brown fox jumped over the lazy dogs"), uint8(1))
 	f.Add(bytes.Repeat([]byte{0}, 200), bytes.Repeat([]byte{0, 1}, 150), uint8(4))
+	f.Add([]byte("the quick brown fox jumps over the lazy dog"), []byte("a quick brown fox jumped over the lazy dogs"), uint8(128))
 	f.Fuzz(func(t *testing.T, old, new []byte, step uint8) {
-		check(t, old, new, Match(old, new, Options{Step: int(step % 8)}))
+		check(t, old, new, Match(old, new, Options{Step: int(step % 8), Greedy: step >= 128}))
 	})
 }

@@ -20,8 +20,10 @@ type table struct {
 	at    []uint32
 }
 
+const seedFactor = 0x9E3779B185EBCA87
+
 func hashAt(b []byte, shift uint) uint32 {
-	return uint32(binary.LittleEndian.Uint64(b) * 0x9E3779B185EBCA87 >> shift)
+	return uint32(binary.LittleEndian.Uint64(b) * seedFactor >> shift)
 }
 
 // newTable indexes text, every step-th place of it.

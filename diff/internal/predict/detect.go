@@ -1,9 +1,18 @@
 package predict
 
-// Detect reports whether the files are of a kind that can be predicted, and
-// returns the params from which [New] makes the model. It runs the model over
-// all copies, and leaves out kinds of references whose prediction does more
-// harm than good.
+// Assume reports whether the files are of a kind that can be predicted, and
+// returns the params from which [New] makes the model.
+func Assume(old, new []byte) (params []byte, ok bool) {
+	l, ok := pair(old, new)
+	if !ok {
+		return nil, false
+	}
+	l.merge()
+	return l.marshal(), true
+}
+
+// Detect is Assume and a trial: it runs the model over all copies, and leaves
+// out kinds of references whose prediction does more harm than good.
 func Detect(old, new []byte, ops []Op) (params []byte, ok bool) {
 	l, ok := pair(old, new)
 	if !ok {
