@@ -107,6 +107,14 @@ func newShell(t *testing.T, bin string) *shell {
 	}
 	env := append(os.Environ(), "HOME="+home, "PATH="+bin+":"+os.Getenv("PATH"), "SOURCE="+root, "LC_ALL=C.UTF-8",
 		"TMPDIR="+mkdir(t, dir, "tmp"), "XDG_RUNTIME_DIR="+mkdir(t, dir, "run"))
+	// The home is empty, but what Go has fetched and compiled is not to be had twice.
+	for _, name := range []string{"GOPATH", "GOCACHE", "GOMODCACHE"} {
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		env = append(env, name+"="+strings.TrimSpace(string(value)))
+	}
 	return &shell{t: t, dir: work, env: env}
 }
 
