@@ -58,7 +58,9 @@ type maker struct {
 	base, target *fileSystem
 	all          []*File // everything, also what is the same
 	found        []Package
-	r            *Report
+	// wrapped has the delta's bytes for gzip data that is not looked into.
+	wrapped map[*File]float64
+	r       *Report
 	// number gives the first of the target's layers that is a scanned one.
 	number map[*scanned]int
 }
@@ -298,6 +300,7 @@ func (m *maker) addUp() {
 	}
 	m.listPackages()
 	r.Types, r.Directories = types.byCost(), dirs.byName()
+	m.advise()
 	r.round()
 }
 
@@ -320,6 +323,10 @@ func (r *Report) round() {
 	}
 	for i := range r.Packages {
 		round(&r.Packages[i].Cost)
+	}
+	for i := range r.Advice {
+		a := &r.Advice[i]
+		a.Pull, a.Delta = math.Round(a.Pull), math.Round(a.Delta)
 	}
 	if d := r.Delta; d != nil {
 		d.Contents, d.Headers = math.Round(d.Contents), math.Round(d.Headers)

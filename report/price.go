@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"context"
-	"io"
 	"slices"
 	"strings"
 
@@ -17,13 +16,29 @@ import (
 // price creates the delta, keeps nothing of it but its costs, and shares these
 // out.
 func (m *maker) price(ctx context.Context, base, target image.Image) error {
-	made, err := delta.Create(ctx, io.Discard, delta.Input{Bases: []image.Image{base}, Targets: []image.Image{target}},
+	f, err := m.dir.Create()
+	if err != nil {
+		return err
+	}
+	m.spools = append(m.spools, f)
+	made, err := delta.Create(ctx, f, delta.Input{Bases: []image.Image{base}, Targets: []image.Image{target}},
 		delta.CreateOptions{Resources: m.opt.Resources, Level: m.opt.Level, Exact: m.opt.Exact})
 	if err != nil {
 		return err
 	}
-	d := &Delta{Level: levelName(m.opt.Level), Bytes: made.Size, Other: made.Size, Inexact: made.Inexact}
+	pkg, err := delta.Read(ctx, f, f.Size())
+	if err != nil {
+		return err
+	}
+	defer pkg.Close()
+	info, err := pkg.Inspect(ctx)
+	if err != nil {
+		return err
+	}
+	d := &Delta{Level: levelName(m.opt.Level), Bytes: made.Size, Metadata: info.Metadata, Other: made.Size - info.Metadata, Inexact: made.Inexact}
 	m.r.Delta = d
+	m.encoders(info)
+	m.wrapped = make(map[*File]float64)
 	places := m.places()
 	for _, l := range made.Costs {
 		m.costOf(l.DiffID, l.Bytes)
@@ -41,6 +56,9 @@ func (m *maker) price(ctx context.Context, base, target image.Image) error {
 				continue
 			}
 			f.Delta += c.Bytes
+			if c.Type == "gzip" { // not "text" or the like: it was not unwrapped
+				m.wrapped[f] += c.Bytes
+			}
 			if inside != "" {
 				f.Inside = append(f.Inside, Part{inside, c.Bytes})
 			}
@@ -66,6 +84,33 @@ func (m *maker) price(ctx context.Context, base, target image.Image) error {
 		f.joinParts()
 	}
 	return nil
+}
+
+// encoders notes how compressed layers come back.
+func (m *maker) encoders(info *delta.Info) {
+	byDiffID := make(map[digest.Digest]*delta.LayerInfo)
+	for i := range info.Layers {
+		byDiffID[info.Layers[i].DiffID] = &info.Layers[i]
+	}
+	for i := range m.r.Layers {
+		l := &m.r.Layers[i]
+		li := byDiffID[l.DiffID]
+		if li == nil || len(li.Blobs) == 0 || li.Blobs[0].Digest == l.DiffID {
+			continue
+		}
+		b := li.Blobs[0]
+		l.Encoder, l.Recipe = b.Encoder, b.Recipe
+		switch {
+		case b.Encoder == "":
+			l.Encoding = EncodingLost
+		case b.Recipe == 0:
+			l.Encoding, l.Recipe = EncodingCarried, b.Size
+		case strings.HasSuffix(b.Encoder, "corrections"):
+			l.Encoding = EncodingCorrected
+		default:
+			l.Encoding = EncodingKnown
+		}
+	}
 }
 
 // joinParts adds up parts of one path: a member's header and its content.

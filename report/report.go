@@ -28,6 +28,7 @@ type Report struct {
 	Summary       Summary `json:"summary"`
 	// Delta is nil if no delta was created.
 	Delta    *Delta    `json:"delta,omitempty"`
+	Advice   []Advice  `json:"advice"`
 	Layers   []Layer   `json:"layers"`
 	Packages []Package `json:"packages"`
 	// Types and Directories add up the files.
@@ -89,12 +90,13 @@ type Delta struct {
 	Bytes int64 `json:"bytes"`
 	// Contents and Headers are for files' contents and for tar headers; Rewrap
 	// says how to compress again what is compressed inside of layers; Carried
-	// are compressed layers carried as they are; Other is the rest: configs,
-	// manifests, recipes of layers, and the OCI artifact around it all.
+	// are compressed layers carried as they are; Metadata is for configs,
+	// manifests and recipes of layers; Other is the OCI artifact around it all.
 	Contents float64 `json:"contents"`
 	Headers  float64 `json:"headers"`
 	Rewrap   int64   `json:"rewrap"`
 	Carried  int64   `json:"carried"`
+	Metadata int64   `json:"metadata"`
 	Other    int64   `json:"other"`
 	// Inexact names compressed layers that the delta does not give back bit for
 	// bit.
@@ -109,8 +111,7 @@ type Layer struct {
 	Command string `json:"command,omitempty"`
 	// Shared tells that the base has the layer.
 	Shared bool `json:"shared"`
-	// Like is the number of the base's layer that has most in common with this
-	// one; 0 is none.
+	// Like is the number of the base's layer that is the same but for times.
 	Like int `json:"like,omitempty"`
 	// Tar is the length of the tar in bytes, Blob that of the compressed layer;
 	// 0 if that is not known because the base has the layer.
@@ -120,12 +121,29 @@ type Layer struct {
 	// Files counts the entries by what they are against the base.
 	Files  int            `json:"files"`
 	Counts map[Status]int `json:"counts"`
+	// Encoder tells how the delta gives back the compressed layer, in words;
+	// Encoding classifies it, and Recipe is the number of bytes that this takes,
+	// before they are coded themselves, or of the layer if it is carried.
+	Encoder  string   `json:"encoder,omitempty"`
+	Encoding Encoding `json:"encoding,omitempty"`
+	Recipe   int64    `json:"recipe,omitempty"`
 	// Pull and Delta are what the whole layer takes, see [Cost].
 	Pull  int64 `json:"pull"`
 	Delta int64 `json:"delta"`
 
 	scanned *scanned
 }
+
+// Encoding says what becomes of a compressed layer in the delta.
+type Encoding string
+
+// The encodings; empty is a layer that was not compressed.
+const (
+	EncodingKnown     Encoding = "known"     // compressed again
+	EncodingCorrected Encoding = "corrected" // the same, with corrections
+	EncodingCarried   Encoding = "carried"   // carried as it is
+	EncodingLost      Encoding = "lost"      // not given back bit for bit
+)
 
 // Group adds up files that have something in common.
 type Group struct {

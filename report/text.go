@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,7 @@ func (r *Report) Text(w io.Writer, opt TextOptions) error {
 	}
 	t := &text{w: bufio.NewWriter(w), r: r, opt: opt}
 	t.summary()
+	t.advice()
 	t.layers()
 	t.packages()
 	t.types()
@@ -58,7 +60,7 @@ func (t *text) summary() {
 	if d := r.Delta; d != nil {
 		t.line("%-8s%s, %s of the pull, at level %s", "delta", Bytes(float64(d.Bytes)), Percent(float64(d.Bytes), r.Summary.Pull), d.Level)
 		t.line("        %s for contents, %s for tar headers, %s to compress again, %s for the rest",
-			Bytes(d.Contents), Bytes(d.Headers), Bytes(float64(d.Rewrap)), Bytes(float64(d.Carried+d.Other)))
+			Bytes(d.Contents), Bytes(d.Headers), Bytes(float64(d.Rewrap)), Bytes(float64(d.Carried+d.Metadata+d.Other)))
 	}
 	t.wrapped("files", countsText(r.Summary.Counts))
 	if len(r.Files) > 0 {
@@ -76,6 +78,46 @@ func (r *Report) pullText() string {
 		s += ", estimated with gzip"
 	}
 	return s
+}
+
+// advice writes what could be better, the dearest first.
+func (t *text) advice() {
+	if len(t.r.Advice) == 0 {
+		return
+	}
+	t.title("Advice")
+	for i, a := range t.r.Advice {
+		if i == t.opt.Top {
+			t.more(len(t.r.Advice)-i, "finding")
+			break
+		}
+		cost := fmt.Sprintf("pull %s", dash(a.Pull))
+		if t.r.Delta != nil {
+			cost += fmt.Sprintf(", delta %s", dash(a.Delta))
+		}
+		t.paragraph("  * ", "    ", Show(a.Found)+" ["+cost+"]")
+		t.paragraph("    ", "    ", a.Remedy)
+		for _, e := range a.Examples {
+			t.line("      %s", fit(Show(e), t.opt.Width-6))
+		}
+	}
+}
+
+// paragraph writes words on as many lines as they take.
+func (t *text) paragraph(first, indent, words string) {
+	line, empty := first, true
+	for _, w := range strings.Fields(words) {
+		if !empty && columns(line)+1+columns(w) > t.opt.Width {
+			t.line("%s", line)
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += fit(w, t.opt.Width-columns(indent))
+		empty = false
+	}
+	t.line("%s", line)
 }
 
 // wrapped writes a list behind a word, on as many lines as it takes.
@@ -156,16 +198,28 @@ func (t *text) packages() {
 	}
 	t.title("Packages")
 	t.row(t.costHead(), "PACKAGE")
-	for i, p := range list {
-		if i == t.opt.Top {
-			t.more(len(list)-i, "package")
-			break
-		}
+	other := slices.IndexFunc(list, func(p Package) bool { return p.Status == Same })
+	if other > 0 { // those of the same version are of less interest
+		list = list[:other]
+	}
+	list = list[:min(len(list), t.opt.Top)]
+	for _, p := range list {
 		s := statusMarks[p.Status] + " " + p.Kind + " " + Show(p.Name) + " " + Show(p.versions())
 		if p.Where != "" {
 			s += ", " + Show(p.Where)
 		}
 		t.row(t.cost(p.Cost), s)
+	}
+	rest := t.r.Packages[len(list):]
+	same := 0
+	for _, p := range rest {
+		if p.Status == Same {
+			same++
+		}
+	}
+	t.more(len(rest)-same, "package")
+	if same > 0 {
+		t.line("  and %s of the same version", plural(same, "package"))
 	}
 }
 

@@ -61,6 +61,14 @@ func plural(n int, what string) string {
 	return count(n) + " " + what + "s"
 }
 
+// are agrees with a number of things.
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 // countsText lists counts in the order of Statuses: "3 added, 1 removed".
 func countsText(counts map[Status]int) string {
 	var parts []string
