@@ -120,7 +120,9 @@ func (c *creator) encode(ctx context.Context) error {
 		if c.config.Layers[p.entry].Carried == format.CarriedBlob {
 			continue
 		}
-		c.opt.progress(Progress{Stage: "encode", Layer: i + 1, Layers: len(changed)})
+		opt.Progress = func(stage diff.Stage, done, total int64) {
+			c.opt.progress(Progress{Stage: string(stage), Layer: i + 1, Layers: len(changed), Done: done, Total: total, Finished: done >= total})
+		}
 		if err := c.encodeLayer(ctx, p, &space, inv, search, opt); err != nil {
 			return fmt.Errorf("target layer %d: %w", i+1, err)
 		}

@@ -71,7 +71,7 @@ type Resources struct {
 
 // Progress is a step of an operation.
 type Progress struct {
-	Stage string // "read base", "encode", …
+	Stage string // "read base", "match", "code", …
 	// Layer is the layer worked on, counted from 1, of Layers; 0 if it does not
 	// matter.
 	Layer, Layers int

@@ -67,7 +67,19 @@ type Options struct {
 	Concurrency int
 	// Debugf, when set, is told what was decided and why.
 	Debugf func(format string, args ...any)
+	// Progress, when set, is told how many of the target's bytes are matched, and
+	// then how many are coded. It is called from several goroutines.
+	Progress func(stage Stage, done, total int64)
 }
+
+// Stage is a part of the work of [Encode].
+type Stage string
+
+// The stages, in their order.
+const (
+	Matching Stage = "match"
+	Coding   Stage = "code"
+)
 
 // Stats tells what [Encode] wrote, in bytes.
 type Stats struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // Encode codes the target, which is the pieces one behind the other, against
@@ -94,6 +95,7 @@ func jobs(pieces []Piece) (list []job) {
 func (f *finder) fill(ctx context.Context, l *layout, search []Extent, opt Options) error {
 	f.found = make([]found, len(f.pieces))
 	list := jobs(f.pieces)
+	var matched atomic.Int64
 	err := inParallel(ctx, opt.workers(), len(list), func(next func() (int, bool)) error {
 		for i, ok := next(); ok; i, ok = next() {
 			off := list[i].off
@@ -107,6 +109,7 @@ func (f *finder) fill(ctx context.Context, l *layout, search []Extent, opt Optio
 				}
 				off += f.pieces[k].Len
 			}
+			opt.progress(Matching, matched.Add(off-list[i].off), l.target)
 		}
 		return nil
 	})

@@ -24,6 +24,12 @@ func (o Options) debugf(format string, args ...any) {
 	}
 }
 
+func (o Options) progress(stage Stage, done, total int64) {
+	if o.Progress != nil {
+		o.Progress(stage, done, total)
+	}
+}
+
 // inParallel runs the work on as many goroutines as there are workers. Each takes
 // one number below n after the other by next, until there are no more, or until
 // something fails or ctx ends.

@@ -202,6 +202,7 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 		}
 		model = sec.model
 		sec.frames++
+		opt.progress(Coding, walk.at, t.Target)
 		tail = bytes.Clone(f.actual[max(len(f.actual)-beforeLen, 0):])
 		if sec.copies.Len()+sec.lits.Len() >= sectionSize {
 			if err := t.finish(w, sec); err != nil {
