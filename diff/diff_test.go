@@ -218,3 +218,36 @@ func TestSameIsCompared(t *testing.T) {
 		}
 	}
 }
+
+// Long equal runs are not read twice; the delta is the same as if they were.
+func TestEqualRunsArePassedOver(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 17))
+	ref := randomBytes(r, frameSize+frameSize/4)
+	for _, run := range []Extent{{5000, 12288}, {5000, 12289}, {frameSize - 9000, 30000}, {0, frameSize + 77}} {
+		// Changed bytes right before and behind, so that borders matter.
+		target := bytes.Clone(ref)
+		for i := range target {
+			if at := int64(i); (at < run.Off || at >= run.End()) && (i%997 == 0 || at > run.Off-9 && at < run.End()+300 && i%3 == 0) {
+				target[i]++
+			}
+		}
+		whole := []Extent{{0, int64(len(ref))}}
+		pieces := []Piece{
+			{Len: run.Off, Same: -1, Candidates: whole},
+			{Len: run.Len, Same: run.Off},
+			{Len: int64(len(ref)) - run.End(), Same: -1, Candidates: whole},
+		}
+		for _, level := range []Level{Fast, Default} {
+			passed, st := roundTrip(t, ref, target, pieces, Options{Level: level})
+			if st.Equal < run.Len {
+				t.Errorf("%d equal bytes of %d", st.Equal, run.Len)
+			}
+			pieces[1] = Piece{Len: run.Len, Same: -1, Candidates: []Extent{run}}
+			shown, _ := roundTrip(t, ref, target, pieces, Options{Level: level})
+			pieces[1] = Piece{Len: run.Len, Same: run.Off}
+			if !bytes.Equal(passed, shown) {
+				t.Errorf("level %d, run %v: the delta is another", level, run)
+			}
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+
+	"github.com/docker-delta/docker-delta/diff/internal/code"
 )
 
 // Encode codes the target, which is the pieces one behind the other, against
@@ -120,7 +122,10 @@ func (f *finder) fill(ctx context.Context, l *layout, search []Extent, opt Optio
 		return err
 	}
 	var ops opList
-	for _, r := range f.found {
+	for i, r := range f.found {
+		if n := f.pieces[i].Len - 2*code.EqualBorder; r.same && n > code.EqualBorder {
+			l.equal = append(l.equal, Extent{ops.at + code.EqualBorder, n})
+		}
 		ops.append(r.ops)
 		l.groups = append(l.groups, r.groups...)
 	}
@@ -132,6 +137,7 @@ func (f *finder) fill(ctx context.Context, l *layout, search []Extent, opt Optio
 type found struct {
 	ops    []op
 	groups []group
+	same   bool // all of it is copied as it is
 }
 
 // weight estimates the memory that matching the piece takes.

@@ -43,7 +43,7 @@ func (f *finder) piece(p Piece, off int64) (found, error) {
 		}
 		if same {
 			list.copy(p.Same, p.Len)
-			return found{ops: list.ops}, nil
+			return found{ops: list.ops, same: true}, nil
 		}
 		p.Candidates = append([]Extent{{p.Same, p.Len}}, p.Candidates...)
 	}

@@ -33,6 +33,9 @@ type layout struct {
 	refSize, target int64
 	ops             []op
 	groups          []group
+	// equal, known when encoding only, lists long runs of the target that are
+	// copied as they are, without what is near their borders. They need not be read.
+	equal []Extent
 }
 
 // check tells whether the layout can be executed: operations cover the target

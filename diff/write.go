@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sort"
 
 	"github.com/docker-delta/docker-delta/diff/internal/code"
 	"github.com/docker-delta/docker-delta/diff/internal/predict"
@@ -17,12 +18,56 @@ const sectionSize = 6 << 20
 type frame struct {
 	segs   []segment
 	start  int64
-	actual []byte // the target's bytes
-	pred   []byte // what copies predict, at the same indexes
-	look   []byte // old bytes behind the copies of groups, one after another
-	hints  []byte // the reference behind copies, one after another
-	before []byte // the target before the frame
-	whole  []byte // scratch: old bytes of a segment and those behind
+	actual []byte   // the target's bytes
+	pred   []byte   // what copies predict, at the same indexes
+	look   []byte   // old bytes behind the copies of groups, one after another
+	hints  []byte   // the reference behind copies, one after another
+	before []byte   // the target before the frame
+	whole  []byte   // scratch: old bytes of a segment and those behind
+	equal  []Extent // see layout
+}
+
+// eachShown calls visit for the parts of a run of the target that are not listed as
+// equal, and passed, if not nil, for the others.
+func eachShown(equal []Extent, run Extent, visit func(Extent) error, passed func(n int64) error) error {
+	i := sort.Search(len(equal), func(i int) bool { return equal[i].End() > run.Off })
+	for run.Len > 0 {
+		n := run.Len
+		if i < len(equal) && equal[i].Off <= run.Off {
+			n = min(n, equal[i].End()-run.Off)
+			if passed != nil {
+				if err := passed(n); err != nil {
+					return err
+				}
+			}
+			i++
+		} else {
+			if i < len(equal) {
+				n = min(n, equal[i].Off-run.Off)
+			}
+			if err := visit(Extent{run.Off, n}); err != nil {
+				return err
+			}
+		}
+		run.Off, run.Len = run.Off+n, run.Len-n
+	}
+	return nil
+}
+
+// loadCopy reads what a segment copies from, except where it is known to be equal.
+func (f *frame) loadCopy(s io.ReaderAt, pred []byte, g segment) error {
+	return eachShown(f.equal, Extent{g.at, g.n}, func(e Extent) error {
+		i := e.Off - f.start
+		return readFull(s, pred[i:i+e.Len], g.old+e.Off-g.at)
+	}, nil)
+}
+
+// loadActual reads the target, except where it is known to be equal.
+func (f *frame) loadActual(target io.ReaderAt) error {
+	return eachShown(f.equal, Extent{f.start, int64(len(f.actual))}, func(e Extent) error {
+		i := e.Off - f.start
+		return readFull(target, f.actual[i:i+e.Len], e.Off)
+	}, nil)
 }
 
 // load reads what the segments copy from, and what is shown beside.
@@ -36,8 +81,7 @@ func (f *frame) load(s io.ReaderAt, pred []byte) error {
 			}
 			continue
 		}
-		i := g.at - f.start
-		if err := readFull(s, pred[i:i+g.n], g.old); err != nil {
+		if err := f.loadCopy(s, pred, g); err != nil {
 			return err
 		}
 		if g.group != nil {
@@ -67,7 +111,7 @@ type section struct {
 }
 
 // writeCopies codes the copies of a frame.
-func (s *section) writeCopies(f *frame, count func(at int64, pred, actual []byte)) error {
+func (s *section) writeCopies(f *frame, t *tally) error {
 	look := f.look
 	for _, g := range f.segs {
 		if g.literal() {
@@ -82,8 +126,15 @@ func (s *section) writeCopies(f *frame, count func(at int64, pred, actual []byte
 			}
 		}
 		if g.group == nil {
-			count(g.at, old, actual)
-			if err := s.copyEncoder.Write(g.at, old, actual); err != nil {
+			err := eachShown(f.equal, Extent{g.at, g.n}, func(e Extent) error {
+				old, actual := old[e.Off-g.at:][:e.Len], actual[e.Off-g.at:][:e.Len]
+				t.add(e.Off, old, actual)
+				return s.copyEncoder.Write(e.Off, old, actual)
+			}, func(n int64) error {
+				t.Equal += n
+				return s.copyEncoder.WriteEqual(n)
+			})
+			if err != nil {
 				return err
 			}
 			continue
@@ -103,7 +154,7 @@ func (s *section) writeCopies(f *frame, count func(at int64, pred, actual []byte
 			n := min(chunkSize, g.n-c)
 			s.model.Predict(pred[:n], all[c:min(c+n+predict.Lookahead, int64(len(all)))],
 				g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
-			count(g.at+c, pred[:n], actual[c:c+n])
+			t.add(g.at+c, pred[:n], actual[c:c+n])
 			if err := s.copyEncoder.Write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
 				return err
 			}
@@ -175,6 +226,7 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 	sec := &section{level: opt.Level.code()}
 	var model *predict.Model
 	tail := make([]byte, 0, beforeLen)
+	f := &frame{equal: t.l.equal, actual: make([]byte, frameSize), pred: make([]byte, frameSize)}
 	for {
 		start := walk.at
 		segs := walk.frame()
@@ -184,10 +236,9 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 		if err := ctx.Err(); err != nil {
 			return t.Stats, err
 		}
-		f := &frame{segs: segs, start: start, before: tail}
-		f.actual = make([]byte, walk.at-start)
-		f.pred = make([]byte, walk.at-start)
-		if err := readFull(s.target, f.actual, start); err != nil {
+		f.segs, f.start, f.before = segs, start, tail
+		f.actual, f.pred = f.actual[:walk.at-start], f.pred[:walk.at-start]
+		if err := f.loadActual(s.target); err != nil {
 			return t.Stats, err
 		}
 		if err := f.load(s, f.pred); err != nil {
@@ -195,7 +246,7 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 		}
 		sec.model = model
 		g, _ := errgroup.WithContext(ctx)
-		g.Go(func() error { return sec.writeCopies(f, t.add) })
+		g.Go(func() error { return sec.writeCopies(f, t) })
 		g.Go(func() error { return sec.writeLiterals(f) })
 		if err := g.Wait(); err != nil {
 			return t.Stats, err

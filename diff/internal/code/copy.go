@@ -14,6 +14,7 @@ type CopyEncoder struct {
 // copyEncoder is what each coder of copies implements.
 type copyEncoder interface {
 	write(pos int64, pred, actual []byte) error
+	equal(n int64) error
 	close() error
 }
 
@@ -45,6 +46,14 @@ func (e *CopyEncoder) Write(pos int64, pred, actual []byte) error {
 	}
 	return e.c.write(pos, pred, actual)
 }
+
+// EqualBorder is the number of equal bytes around those that need not be shown.
+const EqualBorder = 4096
+
+// WriteEqual codes n bytes that are as predicted, and comes to the same as Write.
+// At least [EqualBorder] bytes that are as predicted have to be written before,
+// and again before any other byte.
+func (e *CopyEncoder) WriteEqual(n int64) error { return e.c.equal(n) }
 
 // Close ends the stream. It does not close the writer below.
 func (e *CopyEncoder) Close() error { return e.c.close() }

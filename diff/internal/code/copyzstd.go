@@ -54,6 +54,11 @@ func (e *zstdCopyEncoder) write(_ int64, pred, actual []byte) error {
 	}
 }
 
+func (e *zstdCopyEncoder) equal(n int64) error {
+	e.gap += uint64(n)
+	return nil
+}
+
 func (e *zstdCopyEncoder) flush(gaps int) error {
 	if _, err := e.z.Write(binary.AppendUvarint(nil, uint64(gaps))); err != nil {
 		return err
