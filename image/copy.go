@@ -39,8 +39,9 @@ type copier struct {
 	compress Compression
 	opt      *WriteOptions
 	sink     sink
-	// omit tells how many lowest layers are not sent (thin loads).
-	omit int
+	// omit, if not nil, gives the blob that a layer has at the destination, which
+	// is not sent then (thin loads).
+	omit omission
 	done map[digest.Digest]ocispec.Descriptor // by DiffID
 	out  copied
 }
@@ -60,7 +61,7 @@ func (c *copier) copy(ctx context.Context) (*copied, error) {
 		if err := checkDigest(l.DiffID()); err != nil {
 			return nil, err
 		}
-		desc, err := c.layer(ctx, l, exact, i < c.omit)
+		desc, err := c.layer(ctx, i, l, exact)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(layers), err)
 		}
@@ -112,16 +113,19 @@ func (c *copier) checkManifest(raw []byte) error {
 	return nil
 }
 
-func (c *copier) layer(ctx context.Context, l Layer, exact, omit bool) (ocispec.Descriptor, error) {
+func (c *copier) layer(ctx context.Context, i int, l Layer, exact bool) (ocispec.Descriptor, error) {
+	if c.omit != nil {
+		if desc, ok := c.omit(i, l, exact); ok {
+			c.out.result.Skipped++
+			return desc, nil
+		}
+	}
 	if desc, ok := c.done[l.DiffID()]; ok && (!exact || desc.Digest == l.Blob().Digest) {
 		return desc, nil
 	}
 	var desc ocispec.Descriptor
 	var err error
 	switch {
-	case omit:
-		desc = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: l.DiffID(), Size: max(l.Size(), 0)}
-		c.out.result.Skipped++
 	case exact:
 		desc = *l.Blob()
 		if err := checkDescriptor(desc); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-delta/docker-delta/image/internal/dockerapi"
 )
 
 // need skips a test whose requirement is absent, or fails it where everything
@@ -78,13 +80,23 @@ func (d testDaemon) docker(t testing.TB, args ...string) (string, error) {
 
 // cleanup removes images of a test, before and after it.
 func (d testDaemon) cleanup(t testing.TB, names ...string) {
-	rm := func() {
-		for _, n := range names {
-			_, _ = d.docker(t, "rmi", "-f", n)
+	d.remove(t, names...)
+	t.Cleanup(func() { d.remove(t, names...) })
+}
+
+// remove removes images by name; those that are not there are no error.
+func (d testDaemon) remove(t testing.TB, names ...string) {
+	t.Helper()
+	c, err := Connect(context.Background(), Options{DockerHost: d.host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, n := range names {
+		if err := c.client.Remove(context.Background(), n); err != nil && !errors.Is(err, dockerapi.ErrNotFound) {
+			t.Errorf("removing %s: %v", n, err)
 		}
 	}
-	rm()
-	t.Cleanup(rm)
 }
 
 // helloFixture is an image with a static program that greets.
@@ -178,28 +190,6 @@ func TestFindBase(t *testing.T) {
 			t.Errorf("absent base: %v", err)
 		}
 	})
-}
-
-// TestThinLoad sends only what the classic store lacks.
-func TestThinLoad(t *testing.T) {
-	d := classicDaemon(t)
-	base, target := "docker-delta-test/thin:base", "docker-delta-test/thin:target"
-	d.cleanup(t, target, base)
-	opt := Options{DockerHost: d.host, Debugf: t.Logf}
-	one := fixture{seed: 300, layers: 2}.build(t)
-	two := fixture{seed: 300, layers: 4, cmd: []string{"/other"}}.build(t)
-	mustWrite(t, "docker-daemon:"+base, one, WriteOptions{Options: opt})
-	res := mustWrite(t, "docker-daemon:"+target, two, WriteOptions{Options: opt, Thin: true})
-	if res.Skipped != 2 || len(two.opened) != 2 {
-		t.Errorf("skipped %d layers and opened %v, want 2 and the last 2", res.Skipped, two.opened)
-	}
-	same(t, two, mustOpen(t, target, opt), false)
-	// Without the base there is nothing to leave out.
-	d.cleanup(t, target, base)
-	two.opened = nil
-	if res = mustWrite(t, "docker-daemon:"+target, two, WriteOptions{Options: opt, Thin: true}); len(two.opened) != 4 {
-		t.Errorf("without the base %d layers were sent", len(two.opened))
-	}
 }
 
 func TestDaemonErrors(t *testing.T) {

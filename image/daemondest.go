@@ -70,9 +70,6 @@ func load(ctx context.Context, img Image, names []string, opt *WriteOptions) (Re
 		if done, err = d.send(ctx, img, form, opt); err != nil {
 			return Result{}, err
 		}
-		if err := d.checkLoaded(ctx, done); err != nil {
-			return Result{}, err
-		}
 	}
 	for _, n := range names {
 		repo := strings.TrimSuffix(familiar(n), ":"+tagOf(n))
@@ -86,28 +83,24 @@ func load(ctx context.Context, img Image, names []string, opt *WriteOptions) (Re
 
 // send streams the image to docker load, thin if that is wanted and works.
 func (d *Daemon) send(ctx context.Context, img Image, form Form, opt *WriteOptions) (*copied, error) {
-	if opt.Thin && !d.Containerd() {
-		omit, err := d.commonLayers(ctx, img)
-		if err != nil {
-			return nil, err
-		}
-		if omit > 0 {
-			opt.debugf("thin load: the daemon has the lowest %d of %d layers", omit, len(img.Layers()))
-			done, err := d.stream(ctx, img, form, omit, opt)
-			if err == nil || ctx.Err() != nil || !errors.Is(err, errLoad) {
-				return done, err
-			}
-			opt.debugf("thin load: %v; sending all layers", err)
+	if opt.Thin {
+		done, err := d.sendThin(ctx, img, form, opt)
+		if done != nil || err != nil {
+			return done, err
 		}
 	}
-	return d.stream(ctx, img, form, 0, opt)
+	done, err := d.stream(ctx, img, form, nil, opt)
+	if err == nil {
+		err = d.checkLoaded(ctx, done)
+	}
+	return done, err
 }
 
 // errLoad marks what the daemon, not the image, is to blame for.
 var errLoad = errors.New("the daemon did not load the image")
 
 // stream pipes the archive into the request.
-func (d *Daemon) stream(ctx context.Context, img Image, form Form, omit int, opt *WriteOptions) (*copied, error) {
+func (d *Daemon) stream(ctx context.Context, img Image, form Form, omit omission, opt *WriteOptions) (*copied, error) {
 	pr, pw := io.Pipe()
 	type outcome struct {
 		done *copied
@@ -119,7 +112,7 @@ func (d *Daemon) stream(ctx context.Context, img Image, form Form, omit int, opt
 		c := &copier{img: img, form: form, compress: opt.Compression, opt: opt, sink: s, omit: omit}
 		done, err := c.copy(ctx)
 		if err == nil {
-			err = s.finish(done, nil, "", omit == 0, form != Exact)
+			err = s.finish(done, nil, "", omit == nil || !d.classic(), form != Exact && (omit == nil || d.classic()))
 		}
 		pw.CloseWithError(err)
 		ch <- outcome{done, err}
@@ -159,23 +152,4 @@ func (d *Daemon) checkLoaded(ctx context.Context, done *copied) error {
 		return fmt.Errorf("%w: it holds %s, expected %s", errLoad, got.ID, want)
 	}
 	return nil
-}
-
-// commonLayers counts the lowest layers that some image of the daemon has in the
-// same order: the store then has their chain, and docker load does not look for
-// their files (moby#18727).
-func (d *Daemon) commonLayers(ctx context.Context, img Image) (int, error) {
-	all, err := d.Images(ctx)
-	if err != nil {
-		return 0, err
-	}
-	layers, best := img.Layers(), 0
-	for _, i := range all {
-		n := 0
-		for n < len(layers) && n < len(i.DiffIDs) && layers[n].DiffID() == i.DiffIDs[n] {
-			n++
-		}
-		best = max(best, n)
-	}
-	return best, nil
 }

@@ -87,6 +87,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 type fixture struct {
 	seed     uint64
 	layers   int
+	only     []int  // numbers of the layers that are made; nil is all
 	size     int    // of each layer's file; 0 is 20000
 	compress string // "", "gzip", "zstd", "none": without blobs, or with blobs so packed
 	docker   bool   // schema 2 media types
@@ -109,6 +110,9 @@ func (f fixture) build(t testing.TB) *fakeImage {
 	img := &fakeImage{names: f.names}
 	var diffIDs []digest.Digest
 	for i := range f.layers {
+		if f.only != nil && !slices.Contains(f.only, i) {
+			continue
+		}
 		files := map[string][]byte{fmt.Sprintf("etc/%d-%d", f.seed, i): randomText(f.seed+uint64(i)*1000, cmp.Or(f.size, 20000))}
 		if i == 0 {
 			for k, v := range f.files {

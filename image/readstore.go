@@ -64,17 +64,13 @@ func (d *Daemon) read(ctx context.Context, img *DaemonImage, opt *Options) (*top
 // direct opens an image from the files of the store. What it gives is complete:
 // all layers of the wanted platform are there.
 func (d *Daemon) direct(ctx context.Context, img *DaemonImage, opt *Options) (*top, error) {
-	roots := d.client.Roots()
-	if len(roots) == 0 {
-		return nil, fmt.Errorf("the daemon at %s is not reached through a socket of this host", d.Address())
-	}
-	if !filepath.IsAbs(d.info.DockerRootDir) {
-		return nil, errors.New("the daemon does not tell its directory")
+	if err := d.canReadStore(opt.ReadStore); err != nil {
+		return nil, err
 	}
 	again := &reexport{id: img.ID, opt: *opt}
 	again.opt.DockerHost, again.opt.DockerContext = d.client.Endpoint.Host, ""
 	var first error
-	for _, root := range roots {
+	for _, root := range d.client.Roots() {
 		var t *top
 		var err error
 		if d.Containerd() {
@@ -89,6 +85,19 @@ func (d *Daemon) direct(ctx context.Context, img *DaemonImage, opt *Options) (*t
 		first = firstError(first, err)
 	}
 	return nil, first
+}
+
+// canReadStore tells why the store's files cannot be looked for at all.
+func (d *Daemon) canReadStore(mode ReadStore) error {
+	switch {
+	case mode == ReadStoreNever:
+		return errors.New("the files of the store are not to be read")
+	case len(d.client.Roots()) == 0:
+		return fmt.Errorf("the daemon at %s is not reached through a socket of this host", d.Address())
+	case !filepath.IsAbs(d.info.DockerRootDir):
+		return errors.New("the daemon does not tell its directory")
+	}
+	return nil
 }
 
 // reexport gives the layers of an image whose files cannot be read any more,

@@ -48,10 +48,14 @@ type WriteOptions struct {
 	Form Form
 	// Compression matters for images without manifest or blobs only.
 	Compression Compression
-	// Thin leaves out layers that the daemon already has. It is ignored where
-	// the store cannot do that. Should the daemon not take such an archive, the
-	// whole image is sent, so layers may be opened a second time.
+	// Thin leaves out layers that the daemon already has. Should the daemon not
+	// take such an archive, the whole image is sent, so layers may be opened a
+	// second time.
 	Thin bool
+	// InDaemon lists images that were read from the daemon. Thin loads into a
+	// containerd store know by them what the daemon has, where the files of the
+	// store cannot be read.
+	InDaemon []Image
 	// Stdout receives what goes to "-"; it must not be nil then.
 	Stdout io.Writer
 }

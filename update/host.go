@@ -58,6 +58,13 @@ func (h *held) open(ctx context.Context) (image.Source, error) {
 	return src, err
 }
 
+// isOpen gives the image if it was opened, else nil.
+func (h *held) isOpen() image.Source {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.src
+}
+
 // host is what the host has, and what its destination wants.
 type host struct {
 	images     []*held // what deltas may start from
@@ -76,6 +83,17 @@ func (h *host) close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// opened lists those images of the docker daemon that were read.
+func (h *host) opened() []image.Image {
+	var list []image.Image
+	for _, i := range h.inDaemon {
+		if src := i.isOpen(); src != nil {
+			list = append(list, src)
+		}
+	}
+	return list
 }
 
 // layer gives a layer of the image that shares most with the target, or nil.

@@ -221,7 +221,7 @@ func (p *Plan) isTarget(img image.Image) error {
 }
 
 func (p *Plan) store(ctx context.Context, img image.Image) (image.Result, error) {
-	opt := image.WriteOptions{Options: p.opt.Registry.Options, Names: p.names(), Thin: true}
+	opt := image.WriteOptions{Options: p.opt.Registry.Options, Names: p.names(), Thin: true, InDaemon: p.host.opened()}
 	if p.opt.To == "" {
 		return image.Load(ctx, img, opt)
 	}

@@ -78,6 +78,9 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 				names = img.Names()
 			}
 			wopt := image.WriteOptions{Options: opt, Names: names, Thin: thin}
+			if baseImage != nil && base == "" {
+				wopt.InDaemon = []image.Image{baseImage}
+			}
 			a.ui.progress(delta.Progress{Stage: "write"})
 			var res image.Result
 			if to == "" {

@@ -29,8 +29,10 @@ type Client struct {
 	Endpoint Endpoint
 	// Version is the API version in use, "1.41".
 	Version string
-	http    *http.Client
-	base    *url.URL
+	// Podman reports podman's imitation of the API.
+	Podman bool
+	http   *http.Client
+	base   *url.URL
 }
 
 // UnreachableError reports a daemon that does not answer.
@@ -62,6 +64,7 @@ func Connect(ctx context.Context, e Endpoint) (*Client, error) {
 	}
 	resp.Body.Close()
 	c.Version = resp.Header.Get("Api-Version")
+	c.Podman = resp.Header.Get("Libpod-Api-Version") != ""
 	if resp.Header.Get("Docker-Experimental") == "" && c.Version == "" {
 		c.Close()
 		return nil, &UnreachableError{e, errors.New("what answers there is no docker daemon")}
