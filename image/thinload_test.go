@@ -117,19 +117,20 @@ func TestThinLoadByBase(t *testing.T) {
 func TestThinLoadWithoutBase(t *testing.T) {
 	d := containerdDaemon(t)
 	target := "docker-delta-test/thinwrong:target"
+	seed := uint64(time.Now().UnixNano()) // the daemon may keep unnamed blobs of another run for a while
 	d.cleanup(t, target)
 	opt := Options{DockerHost: d.host, Debugf: t.Logf, ReadStore: ReadStoreNever}
-	two := fixture{seed: 330, layers: 3, compress: "gzip"}.build(t)
-	res := mustWrite(t, "docker-daemon:"+target, two, WriteOptions{Options: opt, Thin: true, InDaemon: []Image{fixture{seed: 330, layers: 2, compress: "gzip"}.build(t)}})
+	two := fixture{seed: seed, layers: 3, compress: "gzip"}.build(t)
+	res := mustWrite(t, "docker-daemon:"+target, two, WriteOptions{Options: opt, Thin: true, InDaemon: []Image{fixture{seed: seed, layers: 2, compress: "gzip"}.build(t)}})
 	if res.Skipped != 0 || !res.Original {
 		t.Errorf("%+v", res)
 	}
 	same(t, two, mustOpen(t, target, opt), true)
 
-	three := fixture{seed: 331, layers: 3, compress: "gzip"}.build(t)
+	three := fixture{seed: seed + 1, layers: 3, compress: "gzip"}.build(t)
 	broken := errors.New("the source broke")
 	three.layers[0].(*fakeLayer).after = func() error { return broken }
-	wopt := WriteOptions{Options: opt, Thin: true, InDaemon: []Image{fixture{seed: 331, layers: 1, compress: "gzip"}.build(t)}}
+	wopt := WriteOptions{Options: opt, Thin: true, InDaemon: []Image{fixture{seed: seed + 1, layers: 1, compress: "gzip"}.build(t)}}
 	if _, err := Write(t.Context(), "docker-daemon:docker-delta-test/thinwrong:broken", three, wopt); !errors.Is(err, broken) {
 		t.Errorf("broken source: %v", err)
 	}
