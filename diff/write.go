@@ -4,289 +4,218 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"sort"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-delta/docker-delta/diff/internal/code"
 	"github.com/docker-delta/docker-delta/diff/internal/predict"
-	"golang.org/x/sync/errgroup"
 )
 
-// sectionSize is the coded size at which a section ends. A decoder holds one.
-const sectionSize = 6 << 20
-
-// frame is a run of the target on its way through encoder or decoder.
-type frame struct {
-	segs   []segment
-	start  int64
-	actual []byte   // the target's bytes
-	pred   []byte   // what copies predict, at the same indexes
-	look   []byte   // old bytes behind the copies of groups, one after another
-	hints  []byte   // the reference behind copies, one after another
-	before []byte   // the target before the frame
-	whole  []byte   // scratch: old bytes of a segment and those behind
-	equal  []Extent // see layout
+// copyWriter codes the copies of frames, one section after the other.
+type copyWriter struct {
+	tally  *tally
+	level  code.Level
+	coded  bytes.Buffer
+	e      *code.CopyEncoder // of this section, once it has copies
+	model  *predict.Model    // of the running group
+	before []byte            // scratch: old bytes of a segment and those behind
 }
 
-// eachShown calls visit for the parts of a run of the target that are not listed as
-// equal, and passed, if not nil, for the others.
-func eachShown(equal []Extent, run Extent, visit func(Extent) error, passed func(n int64) error) error {
-	i := sort.Search(len(equal), func(i int) bool { return equal[i].End() > run.Off })
-	for run.Len > 0 {
-		n := run.Len
-		if i < len(equal) && equal[i].Off <= run.Off {
-			n = min(n, equal[i].End()-run.Off)
-			if passed != nil {
-				if err := passed(n); err != nil {
-					return err
-				}
-			}
-			i++
-		} else {
-			if i < len(equal) {
-				n = min(n, equal[i].Off-run.Off)
-			}
-			if err := visit(Extent{run.Off, n}); err != nil {
-				return err
-			}
-		}
-		run.Off, run.Len = run.Off+n, run.Len-n
-	}
-	return nil
-}
-
-// loadCopy reads what a segment copies from, except where it is known to be equal.
-func (f *frame) loadCopy(s io.ReaderAt, pred []byte, g segment) error {
-	return eachShown(f.equal, Extent{g.at, g.n}, func(e Extent) error {
-		i := e.Off - f.start
-		return readFull(s, pred[i:i+e.Len], g.old+e.Off-g.at)
-	}, nil)
-}
-
-// loadActual reads the target, except where it is known to be equal.
-func (f *frame) loadActual(target io.ReaderAt) error {
-	return eachShown(f.equal, Extent{f.start, int64(len(f.actual))}, func(e Extent) error {
-		i := e.Off - f.start
-		return readFull(target, f.actual[i:i+e.Len], e.Off)
-	}, nil)
-}
-
-// load reads what the segments copy from, and what is shown beside.
-func (f *frame) load(s io.ReaderAt, pred []byte) error {
-	f.look, f.hints = f.look[:0], f.hints[:0]
-	for _, g := range f.segs {
-		if g.literal() {
-			var err error
-			if f.hints, err = appendRead(f.hints, s, g.hint); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := f.loadCopy(s, pred, g); err != nil {
-			return err
-		}
-		if g.group != nil {
-			var err error
-			if f.look, err = appendRead(f.look, s, Extent{g.old + g.n, g.look}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func appendRead(b []byte, r io.ReaderAt, e Extent) ([]byte, error) {
-	n := len(b)
-	b = append(b, make([]byte, e.Len)...)
-	return b, readFull(r, b[n:], e.Off)
-}
-
-// section is a run of frames whose streams stand together in the delta.
-type section struct {
-	frames         int
-	copies, lits   bytes.Buffer
-	copyEncoder    *code.CopyEncoder
-	literalEncoder *code.LiteralEncoder
-	level          code.Level
-	model          *predict.Model // of the running group
-}
-
-// writeCopies codes the copies of a frame.
-func (s *section) writeCopies(f *frame, t *tally) error {
+// frame codes the copies of a frame.
+func (w *copyWriter) frame(f *frame) error {
 	look := f.look
 	for _, g := range f.segs {
 		if g.literal() {
 			continue
 		}
-		i := g.at - f.start
-		old, actual := f.pred[i:i+g.n], f.actual[i:i+g.n]
-		if s.copyEncoder == nil {
+		if w.e == nil {
 			var err error
-			if s.copyEncoder, err = code.NewCopyEncoder(&s.copies, s.level); err != nil {
+			if w.e, err = code.NewCopyEncoder(&w.coded, w.level); err != nil {
 				return err
 			}
 		}
+		i := g.at - f.start
+		old, actual := f.pred[i:i+g.n], f.actual[i:i+g.n]
 		if g.group == nil {
-			err := eachShown(f.equal, Extent{g.at, g.n}, func(e Extent) error {
-				old, actual := old[e.Off-g.at:][:e.Len], actual[e.Off-g.at:][:e.Len]
-				t.add(e.Off, old, actual)
-				return s.copyEncoder.Write(e.Off, old, actual)
-			}, func(n int64) error {
-				t.Equal += n
-				return s.copyEncoder.WriteEqual(n)
-			})
-			if err != nil {
+			if err := w.plain(f.equal, g, old, actual); err != nil {
 				return err
 			}
 			continue
 		}
 		if g.copies != nil {
 			var err error
-			if s.model, err = predict.New(g.group.params, g.copies); err != nil {
+			if w.model, err = predict.New(g.group.params, g.copies); err != nil {
 				return err
 			}
 		}
-		all := append(f.whole[:0], old...)
-		all = append(all, look[:g.look]...)
-		f.whole = all
+		w.before = append(append(w.before[:0], old...), look[:g.look]...)
 		look = look[g.look:]
-		var pred [chunkSize]byte
-		for c := int64(0); c < g.n; c += chunkSize {
-			n := min(chunkSize, g.n-c)
-			s.model.Predict(pred[:n], all[c:min(c+n+predict.Lookahead, int64(len(all)))],
-				g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
-			t.add(g.at+c, pred[:n], actual[c:c+n])
-			if err := s.copyEncoder.Write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
-				return err
-			}
-			s.model.Update(actual[c : c+n])
+		if err := w.predicted(g, w.before, actual); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// writeLiterals codes the literals of a frame.
-func (s *section) writeLiterals(f *frame) error {
+// plain codes a copy whose bytes foretell themselves.
+func (w *copyWriter) plain(equal []Extent, g segment, old, actual []byte) error {
+	return eachShown(equal, Extent{g.at, g.n}, func(e Extent) error {
+		old, actual := old[e.Off-g.at:][:e.Len], actual[e.Off-g.at:][:e.Len]
+		w.tally.add(e.Off, old, actual)
+		return w.e.Write(e.Off, old, actual)
+	}, func(n int64) error {
+		w.tally.Equal += n
+		return w.e.WriteEqual(n)
+	})
+}
+
+// predicted codes a copy whose bytes a model foretells from the old ones.
+func (w *copyWriter) predicted(g segment, old, actual []byte) error {
+	var pred [chunkSize]byte
+	for c := int64(0); c < g.n; c += chunkSize {
+		n := min(chunkSize, g.n-c)
+		w.model.Predict(pred[:n], old[c:min(c+n+predict.Lookahead, int64(len(old)))],
+			g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
+		w.tally.add(g.at+c, pred[:n], actual[c:c+n])
+		if err := w.e.Write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
+			return err
+		}
+		w.model.Update(actual[c : c+n])
+	}
+	return nil
+}
+
+// finish ends the section and returns its stream.
+func (w *copyWriter) finish() ([]byte, error) {
+	if w.e == nil {
+		return nil, nil
+	}
+	err := w.e.Close()
+	coded := bytes.Clone(w.coded.Bytes())
+	w.coded.Reset()
+	w.e = nil
+	return coded, err
+}
+
+// literalWriter codes the literals of frames, one section after the other.
+type literalWriter struct {
+	level code.Level
+	coded bytes.Buffer
+	e     *code.LiteralEncoder // of this section, once it has literals
+}
+
+// frame codes the literals of a frame.
+func (w *literalWriter) frame(f *frame) error {
 	hints := f.hints
 	for _, g := range f.segs {
 		if !g.literal() {
 			continue
 		}
-		if s.literalEncoder == nil {
+		if w.e == nil {
 			var err error
-			if s.literalEncoder, err = code.NewLiteralEncoder(&s.lits, s.level); err != nil {
+			if w.e, err = code.NewLiteralEncoder(&w.coded, w.level); err != nil {
 				return err
 			}
 		}
 		i := g.at - f.start
 		a := code.Around{Pos: g.at, Before: beforeOf(f.before, f.actual, i), Old: hints[:g.hint.Len]}
 		hints = hints[g.hint.Len:]
-		if err := s.literalEncoder.Write(a, f.actual[i:i+g.n]); err != nil {
+		if err := w.e.Write(a, f.actual[i:i+g.n]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// beforeOf returns the target before index i of a frame.
-func beforeOf(before, frame []byte, i int64) []byte {
-	if i >= beforeLen || len(before) == 0 {
-		return frame[max(i-beforeLen, 0):i]
+// finish ends the section and returns its stream.
+func (w *literalWriter) finish() ([]byte, error) {
+	if w.e == nil {
+		return nil, nil
 	}
-	b := append(bytes.Clone(before), frame[:i]...)
-	return b[max(len(b)-beforeLen, 0):]
+	err := w.e.Close()
+	coded := bytes.Clone(w.coded.Bytes())
+	w.coded.Reset()
+	w.e = nil
+	return coded, err
 }
 
-// finish ends the streams and writes the section.
-func (s *section) finish(w io.Writer) error {
-	if s.copyEncoder != nil {
-		if err := s.copyEncoder.Close(); err != nil {
-			return err
-		}
-	}
-	if s.literalEncoder != nil {
-		if err := s.literalEncoder.Close(); err != nil {
-			return err
-		}
-	}
-	var head bytes.Buffer
-	putUvarint(&head, uint64(s.frames))
-	putUvarint(&head, uint64(s.copies.Len()))
-	putUvarint(&head, uint64(s.lits.Len()))
-	for _, b := range []*bytes.Buffer{&head, &s.copies, &s.lits} {
-		if _, err := w.Write(b.Bytes()); err != nil {
-			return err
-		}
-	}
-	return nil
+// frameWriter is what both of them are.
+type frameWriter interface {
+	frame(*frame) error
+	finish() ([]byte, error)
 }
 
-// data codes the data of the layout.
+// data codes the data of the layout. Copies and literals are coded at the same
+// time, each as far ahead of the other as there are frames.
 func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (Stats, error) {
-	walk := walker{l: t.l}
-	sec := &section{level: opt.Level.code()}
-	var model *predict.Model
-	tail := make([]byte, 0, beforeLen)
-	f := &frame{equal: t.l.equal, actual: make([]byte, frameSize), pred: make([]byte, frameSize)}
-	for {
-		start := walk.at
-		segs := walk.frame()
-		if segs == nil {
-			break
-		}
-		if err := ctx.Err(); err != nil {
-			return t.Stats, err
-		}
-		f.segs, f.start, f.before = segs, start, tail
-		f.actual, f.pred = f.actual[:walk.at-start], f.pred[:walk.at-start]
-		if err := f.loadActual(s.target); err != nil {
-			return t.Stats, err
-		}
-		if err := f.load(s, f.pred); err != nil {
-			return t.Stats, err
-		}
-		sec.model = model
-		g, _ := errgroup.WithContext(ctx)
-		g.Go(func() error { return sec.writeCopies(f, t) })
-		g.Go(func() error { return sec.writeLiterals(f) })
-		if err := g.Wait(); err != nil {
-			return t.Stats, err
-		}
-		model = sec.model
-		sec.frames++
-		opt.progress(Coding, walk.at, t.Target)
-		tail = bytes.Clone(f.actual[max(len(f.actual)-beforeLen, 0):])
-		if sec.copies.Len()+sec.lits.Len() >= sectionSize {
-			if err := t.finish(w, sec); err != nil {
-				return t.Stats, err
+	level := opt.Level.code()
+	g, ctx := errgroup.WithContext(ctx)
+	l := newLoader(t.l, s)
+	var streams [2]chan []byte
+	for i, fw := range []frameWriter{&copyWriter{tally: t, level: level}, &literalWriter{level: level}} {
+		streams[i] = make(chan []byte, 1)
+		g.Go(func() error {
+			for f := range l.loaded[i] {
+				if err := fw.frame(f); err != nil {
+					return err
+				}
+				last := f.last
+				if i == 0 {
+					opt.progress(Coding, f.start+int64(len(f.actual)), t.Target)
+				}
+				l.done(f)
+				if last == 0 {
+					continue
+				}
+				coded, err := fw.finish()
+				if err != nil {
+					return err
+				}
+				select {
+				case streams[i] <- coded:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
-			sec = &section{level: opt.Level.code()}
-		}
+			return ctx.Err()
+		})
 	}
-	if sec.frames > 0 {
-		if err := t.finish(w, sec); err != nil {
-			return t.Stats, err
+	sections := make(chan int, 1)
+	g.Go(func() error { return l.load(ctx, sections) })
+	g.Go(func() error {
+		for frames := range sections {
+			var coded [2][]byte
+			for i := range coded {
+				select {
+				case coded[i] = <-streams[i]:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			if err := t.section(w, frames, coded[0], coded[1]); err != nil {
+				return err
+			}
 		}
-	}
+		return nil
+	})
+	err := g.Wait()
 	t.share()
-	return t.Stats, nil
+	return t.Stats, err
 }
 
-func (t *tally) finish(w io.Writer, sec *section) error {
-	c := &countWriter{w: w}
-	err := sec.finish(c)
-	t.Coded += c.n
-	t.CopyBytes += int64(sec.copies.Len())
-	t.LiteralBytes += int64(sec.lits.Len())
-	return err
-}
-
-type countWriter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *countWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	return n, err
+// section writes the streams of so many frames.
+func (t *tally) section(w io.Writer, frames int, copies, literals []byte) error {
+	var head bytes.Buffer
+	for _, n := range []int{frames, len(copies), len(literals)} {
+		putUvarint(&head, uint64(n))
+	}
+	t.Coded += int64(head.Len() + len(copies) + len(literals))
+	t.CopyBytes += int64(len(copies))
+	t.LiteralBytes += int64(len(literals))
+	for _, b := range [][]byte{head.Bytes(), copies, literals} {
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
