@@ -219,13 +219,8 @@ func asBase(id digest.Digest, err error) error {
 // have left in the pages what it needs.
 func (w *rebuild) decode(ctx context.Context, n int, out io.Writer) error {
 	s := w.slots[n]
-	for _, before := range w.order {
-		if before == n {
-			break
-		}
-		if err := w.decodePages(ctx, before); err != nil {
-			return err
-		}
+	if err := w.decodeBefore(ctx, n); err != nil {
+		return err
 	}
 	coded, err := w.d.open(ctx, s.entry)
 	if err != nil {
@@ -237,6 +232,19 @@ func (w *rebuild) decode(ctx context.Context, n int, out io.Writer) error {
 	s.mu.Lock()
 	s.decoded = true
 	s.mu.Unlock()
+	return nil
+}
+
+// decodeBefore leaves in the pages what the layers before a slot's have for it.
+func (w *rebuild) decodeBefore(ctx context.Context, n int) error {
+	for _, before := range w.order {
+		if before == n {
+			break
+		}
+		if err := w.decodePages(ctx, before); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -2,11 +2,18 @@ package delta
 
 import (
 	"cmp"
-	"maps"
+	"context"
+	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-delta/docker-delta/diff"
+	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/layer"
 )
 
 // Cost is what a part of a target takes of the package.
@@ -14,7 +21,7 @@ type Cost struct {
 	// Path is the file's, as in the layer's tar; what lies in a container inside
 	// of the layer follows after "!/". It is empty for what belongs to no file.
 	Path string `json:"path"`
-	// Type names the kind of data, for people: "ELF", "text", "headers", …
+	// Type names the kind of data, for people: "ELF code", "text", "headers", …
 	Type string `json:"type"`
 	// Size is the number of plain bytes: decompressed, where the delta looks
 	// through compression.
@@ -85,27 +92,114 @@ func sortCosts(list []Cost) {
 	})
 }
 
-// costs lists what the planned contents cost; bytes are those of each piece.
-func (p *planner) costs(bytes []float64) []Cost {
+// attribute shares the coded bytes of a stream's plain face out among its
+// contents.
+func attribute(s *layer.Stream, shares []diff.Share) []Cost {
+	var leaves []layer.Leaf
+	s.PlainLeaves(func(l layer.Leaf) { leaves = append(leaves, l) })
+	each := make([][]diff.Share, len(leaves))
+	for _, sh := range shares {
+		i := sort.Search(len(leaves), func(i int) bool { return leaves[i].At+leaves[i].Len > sh.Off })
+		for ; i < len(leaves) && leaves[i].At < sh.Off+sh.Len; i++ {
+			if part := within(sh, leaves[i].At, leaves[i].Len); part.Bytes > 0 {
+				each[i] = append(each[i], part)
+			}
+		}
+	}
 	type key struct{ path, kind string }
 	sums := make(map[key]*Cost)
-	for i, b := range bytes {
-		n := p.leaves[i]
-		k := key{n.Path, n.FileType()}
-		c := sums[k]
-		if c == nil {
-			c = &Cost{Path: k.path, Type: k.kind}
-			sums[k] = c
+	for i, l := range leaves {
+		if each[i] == nil {
+			continue
 		}
-		c.Size += n.Len
-		c.Bytes += b
+		for _, sec := range l.Sections() {
+			k := key{l.Path, sec.Type}
+			if sums[k] == nil {
+				sums[k] = &Cost{Path: k.path, Type: k.kind}
+			}
+			sums[k].Size += sec.Len
+			for _, sh := range each[i] {
+				sums[k].Bytes += within(sh, l.At+sec.Off, sec.Len).Bytes
+			}
+		}
 	}
 	var list []Cost
-	for c := range maps.Values(sums) {
+	for _, c := range sums {
 		if c.Bytes > 0 {
 			list = append(list, *c)
 		}
 	}
 	sortCosts(list)
 	return list
+}
+
+// within is the part of a share that lies in a run of n bytes.
+func within(s diff.Share, off, n int64) diff.Share {
+	from, to := max(s.Off, off), min(s.Off+s.Len, off+n)
+	if from >= to {
+		return diff.Share{}
+	}
+	return diff.Share{Off: from, Len: to - from, Bytes: s.Bytes * float64(to-from) / float64(s.Len)}
+}
+
+// Costs says where the bytes of every coded layer of a target are, as
+// [Created.Costs] does, by rebuilding them from the base. A layer whose
+// compressed blob is carried whole is one entry without a path.
+func (d *Delta) Costs(ctx context.Context, base image.Image, opt RebuildOptions) ([]LayerCosts, error) {
+	r, err := d.Rebuild(ctx, base, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var list []LayerCosts
+	for _, n := range slices.Sorted(slices.Values(r.t.Layers)) {
+		entry := &d.pkg.Config.Layers[n]
+		if len(list) > 0 && list[len(list)-1].DiffID == entry.DiffID {
+			continue // an image may have a layer twice
+		}
+		switch entry.Carried {
+		case format.CarriedDelta:
+			opt.progress(Progress{Stage: "decode", Layer: n + 1, Layers: len(d.pkg.Config.Layers)})
+			c, err := r.work.costs(ctx, n)
+			if err != nil {
+				return nil, classify(fmt.Errorf("layer %s: %w", entry.DiffID, err))
+			}
+			list = append(list, *c)
+		case format.CarriedBlob:
+			size := d.pkg.BlobSize(entry.Data)
+			list = append(list, LayerCosts{DiffID: entry.DiffID, Bytes: size,
+				Contents: []Cost{{Type: "compressed layer", Size: entry.Size, Bytes: float64(size)}}})
+		}
+	}
+	return list, nil
+}
+
+// costs decodes a layer and says what its bytes are for.
+func (w *rebuild) costs(ctx context.Context, n int) (*LayerCosts, error) {
+	if err := w.decodeBefore(ctx, n); err != nil {
+		return nil, err
+	}
+	s := w.slots[n]
+	blob, err := w.d.pkg.Blob(s.entry.Data)
+	if err != nil {
+		return nil, err
+	}
+	coded, err := openCoded(ctx, blob, s.entry.Size, diff.Limits{Shares: true})
+	if err != nil {
+		return nil, err
+	}
+	plain, err := w.opt.dir().Create()
+	if err != nil {
+		return nil, err
+	}
+	defer plain.Close()
+	if err := coded.decoder.Decode(ctx, &keeper{pages: w.pages, at: s.at, end: s.at + s.size, next: plain}, w.pages); err != nil {
+		return nil, err
+	}
+	stream, err := coded.program.Stream(ctx, plain)
+	if err != nil {
+		return nil, err
+	}
+	return &LayerCosts{DiffID: s.entry.DiffID, Bytes: blob.Size(), Rewrap: coded.head,
+		Contents: attribute(stream, coded.decoder.Shares())}, nil
 }

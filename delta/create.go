@@ -161,7 +161,7 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 	}
 	c.opt.debugf("%d plain bytes coded in %d: %d for the rewrap program, %d for %d operations, %d for differences, %d for literals",
 		stats.Target, f.Size(), len(program), stats.OpBytes, stats.Ops, stats.CopyBytes, stats.LiteralBytes)
-	costs := LayerCosts{DiffID: c.config.Layers[p.entry].DiffID, Bytes: f.Size(), Rewrap: int64(len(program)), Contents: planned.costs(stats.Pieces)}
+	costs := LayerCosts{DiffID: c.config.Layers[p.entry].DiffID, Bytes: f.Size(), Rewrap: f.Size() - stats.Coded, Contents: attribute(p.stream, stats.Shares)}
 	c.costs = append(c.costs, costs)
 	for i, cost := range CostsByFile(costs.Contents) {
 		if i == 12 {

@@ -107,7 +107,7 @@ func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.Patc
 	if err != nil {
 		return err
 	}
-	coded, err := openCoded(ctx, data, h.New.Size)
+	coded, err := openCoded(ctx, data, h.New.Size, diff.Limits{})
 	if err != nil {
 		return err
 	}

@@ -61,11 +61,14 @@ type BlobInfo struct {
 	Recipe  int64  `json:"recipe,omitempty"` // bytes
 }
 
+// size is that of the package's file, or of its parts in a directory.
+func (d *Delta) size() int64 { return cmp.Or(d.pkg.FileSize(), d.pkg.Size()) }
+
 // Inspect describes the delta from what is in the package alone.
 func (d *Delta) Inspect(ctx context.Context) (*Info, error) {
 	c := d.pkg.Config
 	info := &Info{
-		FormatVersion: c.FormatVersion, Manifest: d.pkg.Descriptor.Digest, Size: cmp.Or(d.pkg.FileSize(), d.pkg.Size()),
+		FormatVersion: c.FormatVersion, Manifest: d.pkg.Descriptor.Digest, Size: d.size(),
 		Metadata: d.pkg.BlobSize(c.Metadata), Bases: c.Bases,
 	}
 	for i := range c.Layers {

@@ -139,7 +139,7 @@ func (d *Delta) open(ctx context.Context, l *format.Layer) (*coded, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCoded(ctx, blob, l.Size)
+	c, err := openCoded(ctx, blob, l.Size, diff.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
 	}
@@ -147,7 +147,7 @@ func (d *Delta) open(ctx context.Context, l *format.Layer) (*coded, error) {
 }
 
 // openCoded opens a blob that gives a stream of size bytes.
-func openCoded(ctx context.Context, blob *io.SectionReader, size int64) (*coded, error) {
+func openCoded(ctx context.Context, blob *io.SectionReader, size int64, limits diff.Limits) (*coded, error) {
 	head := bufio.NewReader(io.NewSectionReader(blob, 0, binary.MaxVarintLen64))
 	n, err := binary.ReadUvarint(head)
 	at := int64(len(appendUvarint(nil, int(n))))
@@ -163,7 +163,8 @@ func openCoded(ctx context.Context, blob *io.SectionReader, size int64) (*coded,
 		return nil, err
 	}
 	left := blob.Size() - c.head
-	c.decoder, err = diff.Open(io.NewSectionReader(blob, c.head, left), left, diff.Limits{MaxTarget: c.program.PlainSize()})
+	limits.MaxTarget = c.program.PlainSize()
+	c.decoder, err = diff.Open(io.NewSectionReader(blob, c.head, left), left, limits)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ type planner struct {
 	header layer.Place // the last one that had a counterpart
 	next   int64       // address behind the counterpart of the piece before
 	pieces []diff.Piece
-	leaves []*layer.Node // of each piece
 }
 
 func plan(inv *layer.Inventory, size int64, s *layer.Stream) *planner {
@@ -56,7 +55,6 @@ func (p *planner) nodes(nodes []*layer.Node) {
 func (p *planner) add(n *layer.Node, piece diff.Piece) {
 	if piece.Len > 0 {
 		p.pieces = append(p.pieces, piece)
-		p.leaves = append(p.leaves, n)
 	}
 }
 

@@ -3,6 +3,7 @@ package diff
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -30,14 +31,15 @@ const (
 const version = 1
 
 // appendHead codes everything before the data.
-func appendHead(w *bytes.Buffer, l *layout, level Level) error {
+func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
 	var ops bytes.Buffer
-	if err := appendOps(&ops, l, level); err != nil {
+	if err := appendOps(&ops, l, level, notes); err != nil {
 		return err
 	}
 	var all []byte
 	for _, g := range l.groups {
 		all = append(all, g.params...)
+		notes.add(g.new.Off, g.new.Len, 8*float64(len(g.params)))
 	}
 	params, err := code.CompressBytes(all, level.code())
 	if err != nil {
@@ -52,43 +54,60 @@ func appendHead(w *bytes.Buffer, l *layout, level Level) error {
 	return nil
 }
 
-// readHead reads what appendHead wrote, and checks it.
-func readHead(r *bufio.Reader, limits Limits) (*layout, error) {
+// readHead reads what appendHead wrote, and checks it. It also returns its size.
+func readHead(r *bufio.Reader, limits Limits, notes *ledger) (*layout, int64, error) {
 	v, err := r.ReadByte()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if v != version {
-		return nil, fmt.Errorf("%w: unknown version %d", ErrCorrupt, v)
+		return nil, 0, fmt.Errorf("%w: unknown version %d", ErrCorrupt, v)
 	}
 	var n [4]int64
 	for i := range n {
 		if n[i], err = readSize(r); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	l := &layout{target: n[0], refSize: n[1]}
 	if limits.MaxTarget > 0 && l.target > limits.MaxTarget {
-		return nil, fmt.Errorf("%w: target of %d bytes, at most %d are allowed", ErrCorrupt, l.target, limits.MaxTarget)
+		return nil, 0, fmt.Errorf("%w: target of %d bytes, at most %d are allowed", ErrCorrupt, l.target, limits.MaxTarget)
 	}
 	if n[2] > maxSection || n[3] > maxSection {
-		return nil, fmt.Errorf("%w: sections of %d and %d bytes", ErrCorrupt, n[2], n[3])
+		return nil, 0, fmt.Errorf("%w: sections of %d and %d bytes", ErrCorrupt, n[2], n[3])
 	}
 	maxOps := limits.MaxOps
 	if maxOps == 0 {
 		maxOps = 1 << 22
 	}
 	ops := io.LimitReader(r, n[2])
-	if err := readOps(ops, l, maxOps); err != nil {
-		return nil, err
+	if err := readOps(ops, l, maxOps, notes); err != nil {
+		return nil, 0, err
 	}
 	if _, err := io.Copy(io.Discard, ops); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := l.check(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return l, readParams(r, int(n[3]), l)
+	if err := readParams(r, int(n[3]), l); err != nil {
+		return nil, 0, err
+	}
+	for _, g := range l.groups {
+		notes.add(g.new.Off, g.new.Len, 8*float64(g.size))
+	}
+	size := headSize(n)
+	notes.settle(size, l.target)
+	return l, size, nil
+}
+
+// headSize is the size of what readHead reads, from the numbers at its start.
+func headSize(n [4]int64) int64 {
+	size := 1 + n[2] + n[3]
+	for _, v := range n {
+		size += int64(len(binary.AppendUvarint(nil, uint64(v))))
+	}
+	return size
 }
 
 // readParams reads n coded bytes with the parameters of all groups.

@@ -18,6 +18,9 @@ type Decoder struct {
 	r    *bufio.Reader
 	l    *layout
 	done bool
+	head int64 // bytes of operations and parameters
+	// What the coded bytes are for; nil unless that was asked for.
+	ops, copies, literals *ledger
 }
 
 // Open reads the operations of a coded delta of size bytes from r. Nothing in
@@ -25,9 +28,40 @@ type Decoder struct {
 func Open(r io.Reader, size int64, limits Limits) (*Decoder, error) {
 	d := &Decoder{r: bufio.NewReaderSize(io.LimitReader(r, size), 64<<10)}
 	var err error
-	d.l, err = readHead(d.r, limits)
+	if limits.Shares {
+		d.ops, d.copies, d.literals = new(ledger), new(ledger), new(ledger)
+	}
+	d.l, d.head, err = readHead(d.r, limits, d.ops)
 	return d, corrupt(err)
 }
+
+// Streams reads on to the end without decoding, and returns the bytes of the
+// operations with their parameters, of the differences within copies and of the
+// literals. Decode cannot be called after it.
+func (d *Decoder) Streams() (ops, copies, literals int64, err error) {
+	if d.done {
+		return 0, 0, 0, fmt.Errorf("diff: decoded already")
+	}
+	d.done = true
+	for at := int64(0); at < d.l.target; {
+		var f decFrame
+		frames, err := f.readSection(d.r)
+		if err != nil {
+			return 0, 0, 0, corrupt(err)
+		}
+		if frames > (d.l.target-at+frameSize-1)/frameSize {
+			return 0, 0, 0, fmt.Errorf("%w: %d frames behind the end", ErrCorrupt, frames)
+		}
+		at += frames * frameSize
+		copies += int64(len(f.copies))
+		literals += int64(len(f.lits))
+	}
+	return d.head, copies, literals, nil
+}
+
+// Shares says what the coded bytes are for, as [Stats] does, once Decode has
+// returned; [Limits] has to ask for it.
+func (d *Decoder) Shares() []Share { return shares(d.ops, d.copies, d.literals) }
 
 // TargetSize is the number of bytes that [Decoder.Decode] writes.
 func (d *Decoder) TargetSize() int64 { return d.l.target }
@@ -84,6 +118,7 @@ func (d *Decoder) Decode(ctx context.Context, w io.Writer, ref io.ReaderAt) erro
 	}
 	d.done = true
 	p := newPipeline(d.l, ref)
+	p.copyNotes.ledger, p.literalNotes.ledger = d.copies, d.literals
 	g, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, p.written.wake)
 	defer stop()
@@ -107,6 +142,8 @@ func (d *Decoder) Decode(ctx context.Context, w io.Writer, ref io.ReaderAt) erro
 	if err := g.Wait(); err != nil {
 		return corrupt(err)
 	}
+	p.copyNotes.section(d.l.target, 0)
+	p.literalNotes.section(d.l.target, 0)
 	if _, err := d.r.ReadByte(); err != io.EOF {
 		if err == nil {
 			err = fmt.Errorf("%w: bytes behind its end", ErrCorrupt)
@@ -154,6 +191,8 @@ type pipeline struct {
 	literalStream  io.Reader
 	literalDecoder *code.LiteralDecoder
 	tail           []byte
+
+	copyNotes, literalNotes notes // each of its stage
 }
 
 func newPipeline(l *layout, ref io.ReaderAt) *pipeline {
@@ -254,6 +293,7 @@ func readBytes(r io.Reader, n int64) ([]byte, error) {
 func (p *pipeline) copies(f *decFrame) error {
 	if f.newSection {
 		p.copyStream, p.copyDecoder = bytes.NewReader(f.copies), nil
+		p.copyNotes.section(f.start, len(f.copies))
 	}
 	look := f.look
 	for _, s := range f.segs {
@@ -269,9 +309,11 @@ func (p *pipeline) copies(f *decFrame) error {
 		i := s.at - f.start
 		b := f.actual[i : i+s.n]
 		if s.group == nil {
+			p.copyNotes.before(b)
 			if err := p.copyDecoder.Decode(s.at, b, b); err != nil {
 				return err
 			}
+			p.copyNotes.copied(s.at, b, p.copyDecoder)
 			continue
 		}
 		if err := p.predicted(s, b, look[:s.look]); err != nil {
@@ -296,9 +338,11 @@ func (p *pipeline) predicted(s segment, b, look []byte) error {
 		n := min(chunkSize, s.n-c)
 		p.model.Predict(pred[:n], p.old[c:min(c+n+predict.Lookahead, int64(len(p.old)))],
 			s.old+c-s.group.old.Off, s.at+c-s.group.new.Off)
+		p.copyNotes.before(pred[:n])
 		if err := p.copyDecoder.Decode(s.at+c, pred[:n], b[c:c+n]); err != nil {
 			return err
 		}
+		p.copyNotes.copied(s.at+c, b[c:c+n], p.copyDecoder)
 		p.model.Update(b[c : c+n])
 	}
 	return nil
@@ -308,6 +352,7 @@ func (p *pipeline) predicted(s segment, b, look []byte) error {
 func (p *pipeline) literals(f *decFrame) error {
 	if f.newSection {
 		p.literalStream, p.literalDecoder = bytes.NewReader(f.lits), nil
+		p.literalNotes.section(f.start, len(f.lits))
 	}
 	hints := f.hints
 	for _, s := range f.segs {
@@ -326,6 +371,7 @@ func (p *pipeline) literals(f *decFrame) error {
 		if err := p.literalDecoder.Decode(a, f.actual[i:i+s.n]); err != nil {
 			return err
 		}
+		p.literalNotes.literal(s.at, s.n, p.literalDecoder)
 	}
 	p.tail = append(p.tail[:0], f.actual[max(len(f.actual)-beforeLen, 0):]...)
 	return nil

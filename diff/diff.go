@@ -93,8 +93,8 @@ type Stats struct {
 	// OpBytes, CopyBytes and LiteralBytes split the coded size: operations,
 	// differences within copies, literals.
 	OpBytes, CopyBytes, LiteralBytes int64
-	// Pieces estimates for each piece its share of the coded size.
-	Pieces []float64
+	// Shares says what the coded bytes are for, in the order of the target.
+	Shares []Share
 }
 
 // Limits bound what a [Decoder] accepts.
@@ -104,4 +104,6 @@ type Limits struct {
 	// MaxOps bounds the number of operations; 0 means 1<<24. Each costs a few
 	// bytes of memory.
 	MaxOps int
+	// Shares asks for what [Decoder.Shares] gives.
+	Shares bool
 }

@@ -40,13 +40,14 @@ func Encode(ctx context.Context, w io.Writer, target io.ReaderAt, pieces []Piece
 		return Stats{}, fmt.Errorf("diff: internal error: %w", err)
 	}
 	var head bytes.Buffer
-	if err := appendHead(&head, l, opt.Level); err != nil {
+	var ops ledger
+	if err := appendHead(&head, l, opt.Level, &ops); err != nil {
 		return Stats{}, err
 	}
 	if _, err := w.Write(head.Bytes()); err != nil {
 		return Stats{}, err
 	}
-	return newTally(l, pieces, head.Len()).data(ctx, w, f.space, opt)
+	return newTally(l, &ops, head.Len()).data(ctx, w, f.space, opt)
 }
 
 // searched counts the bytes of pieces for which operations are looked for.

@@ -61,7 +61,7 @@ func jumpFields(afterLiteral bool, index int) (which, distance int) {
 }
 
 // appendOps codes operations and groups.
-func appendOps(w io.Writer, l *layout, level Level) error {
+func appendOps(w io.Writer, l *layout, level Level, notes *ledger) error {
 	e, err := code.NewIntEncoder(w, level.code())
 	if err != nil {
 		return err
@@ -69,6 +69,7 @@ func appendOps(w io.Writer, l *layout, level Level) error {
 	err = e.Write(fieldCount, uint64(len(l.ops)))
 	var last recent
 	at, lit := int64(0), false
+	var made meter
 	for _, o := range l.ops {
 		alignment := o.Old - at
 		i := last.nearest(alignment)
@@ -84,6 +85,7 @@ func appendOps(w io.Writer, l *layout, level Level) error {
 		}
 		last.use(i, alignment)
 		err = errors.Join(err, e.Write(fieldLen, uint64(o.Len)), e.Write(fieldLit, uint64(o.Lit)))
+		notes.operation(at, made.step(e.Bits()))
 		at += o.Len + o.Lit
 		lit = o.Lit > 0
 	}
@@ -102,7 +104,7 @@ func appendOps(w io.Writer, l *layout, level Level) error {
 }
 
 // readOps reads what appendOps wrote into l, whose sizes are known.
-func readOps(r io.Reader, l *layout, maxOps int) error {
+func readOps(r io.Reader, l *layout, maxOps int, notes *ledger) error {
 	d, err := code.NewIntDecoder(r)
 	if err != nil {
 		return err
@@ -116,6 +118,7 @@ func readOps(r io.Reader, l *layout, maxOps int) error {
 	}
 	var last recent
 	at, lit := int64(0), false
+	var made meter
 	for range n {
 		alignment, err := readAlignment(d, &last, lit)
 		if err != nil {
@@ -131,6 +134,9 @@ func readOps(r io.Reader, l *layout, maxOps int) error {
 		}
 		o := op{Len: int64(size), Old: at + alignment, Lit: int64(follow)}
 		l.ops = append(l.ops, o)
+		if notes != nil {
+			notes.operation(at, made.step(d.Bits()))
+		}
 		at += o.Len + o.Lit
 		lit = o.Lit > 0
 	}

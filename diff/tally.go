@@ -1,84 +1,51 @@
 package diff
 
-import (
-	"bytes"
-	"sort"
-)
+import "bytes"
 
 // tally counts where bytes go.
 type tally struct {
 	Stats
-	l     *layout
-	parts []pieceTally
+	l                     *layout
+	ops, copies, literals ledger
 }
 
-// pieceTally is the tally of one piece, which ends at the target offset end.
-type pieceTally struct {
-	end                   int64
-	ops, changed, literal int64
-}
-
-func newTally(l *layout, pieces []Piece, head int) *tally {
-	t := &tally{l: l}
+// newTally starts with the operations, of which head bytes were made.
+func newTally(l *layout, ops *ledger, head int) *tally {
+	t := &tally{l: l, ops: *ops}
 	t.Target, t.Ops, t.OpBytes, t.Coded = l.target, len(l.ops), int64(head), int64(head)
-	at := int64(0)
-	for _, p := range pieces {
-		at += p.Len
-		t.parts = append(t.parts, pieceTally{end: at})
-	}
-	at = 0
 	for _, o := range l.ops {
-		if i := t.part(at); i < len(t.parts) {
-			t.parts[i].ops++
-		}
-		at += o.Len
-		for n := o.Lit; n > 0; {
-			p := &t.parts[t.part(at)]
-			k := min(n, p.end-at)
-			p.literal += k
-			at += k
-			n -= k
-		}
 		t.Literal += o.Lit
 	}
+	t.ops.settle(t.OpBytes, l.target)
 	return t
 }
 
-// part returns the index of the piece that has the target byte at.
-func (t *tally) part(at int64) int {
-	return sort.Search(len(t.parts), func(i int) bool { return t.parts[i].end > at })
-}
-
-// add counts the differences of a predicted run at a target offset.
-func (t *tally) add(at int64, pred, actual []byte) {
+// copied counts a predicted run at a target offset, of which bits were made.
+func (t *tally) copied(at int64, pred, actual []byte, bits float64) {
 	if bytes.Equal(pred, actual) {
 		t.Equal += int64(len(pred))
 		return
 	}
-	p := t.part(at)
 	for i, b := range pred {
 		if b == actual[i] {
 			t.Equal++
-			continue
+		} else {
+			t.Changed++
 		}
-		for at+int64(i) >= t.parts[p].end {
-			p++
-		}
-		t.parts[p].changed++
-		t.Changed++
 	}
+	t.copies.differences(at, pred, actual, bits)
 }
 
-// share estimates the coded bytes of each piece.
-func (t *tally) share() {
-	each := func(total int64, n int64) float64 {
-		return float64(total) / float64(max(n, 1))
+// literal counts n literal bytes at a target offset, of which bits were made.
+func (t *tally) literal(at, n int64, bits float64) {
+	if bits < 0 {
+		bits = float64(n)
 	}
-	op := each(t.OpBytes, int64(t.Ops))
-	changed := each(t.CopyBytes, t.Changed)
-	literal := each(t.LiteralBytes, t.Literal)
-	t.Pieces = make([]float64, len(t.parts))
-	for i, p := range t.parts {
-		t.Pieces[i] = op*float64(p.ops) + changed*float64(p.changed) + literal*float64(p.literal)
-	}
+	t.literals.add(at, n, bits)
+}
+
+// done completes the figures.
+func (t *tally) done() Stats {
+	t.Shares = shares(&t.ops, &t.copies, &t.literals)
+	return t.Stats
 }

@@ -17,8 +17,9 @@ type copyWriter struct {
 	level  code.Level
 	coded  bytes.Buffer
 	e      *code.CopyEncoder // of this section, once it has copies
-	model  *predict.Model    // of the running group
-	before []byte            // scratch: old bytes of a segment and those behind
+	made   meter
+	model  *predict.Model // of the running group
+	before []byte         // scratch: old bytes of a segment and those behind
 }
 
 // frame codes the copies of a frame.
@@ -61,8 +62,11 @@ func (w *copyWriter) frame(f *frame) error {
 func (w *copyWriter) plain(equal []Extent, g segment, old, actual []byte) error {
 	return eachShown(equal, Extent{g.at, g.n}, func(e Extent) error {
 		old, actual := old[e.Off-g.at:][:e.Len], actual[e.Off-g.at:][:e.Len]
-		w.tally.add(e.Off, old, actual)
-		return w.e.Write(e.Off, old, actual)
+		if err := w.e.Write(e.Off, old, actual); err != nil {
+			return err
+		}
+		w.tally.copied(e.Off, old, actual, w.made.step(w.e.Bits()))
+		return nil
 	}, func(n int64) error {
 		w.tally.Equal += n
 		return w.e.WriteEqual(n)
@@ -76,32 +80,35 @@ func (w *copyWriter) predicted(g segment, old, actual []byte) error {
 		n := min(chunkSize, g.n-c)
 		w.model.Predict(pred[:n], old[c:min(c+n+predict.Lookahead, int64(len(old)))],
 			g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
-		w.tally.add(g.at+c, pred[:n], actual[c:c+n])
 		if err := w.e.Write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
 			return err
 		}
+		w.tally.copied(g.at+c, pred[:n], actual[c:c+n], w.made.step(w.e.Bits()))
 		w.model.Update(actual[c : c+n])
 	}
 	return nil
 }
 
-// finish ends the section and returns its stream.
-func (w *copyWriter) finish() ([]byte, error) {
-	if w.e == nil {
-		return nil, nil
+func (w *copyWriter) finish(end int64) ([]byte, error) {
+	var coded []byte
+	var err error
+	if w.e != nil {
+		err = w.e.Close()
+		coded = bytes.Clone(w.coded.Bytes())
+		w.coded.Reset()
+		w.e, w.made = nil, meter{}
 	}
-	err := w.e.Close()
-	coded := bytes.Clone(w.coded.Bytes())
-	w.coded.Reset()
-	w.e = nil
+	w.tally.copies.settle(int64(len(coded)), end)
 	return coded, err
 }
 
 // literalWriter codes the literals of frames, one section after the other.
 type literalWriter struct {
+	tally *tally
 	level code.Level
 	coded bytes.Buffer
 	e     *code.LiteralEncoder // of this section, once it has literals
+	made  meter
 }
 
 // frame codes the literals of a frame.
@@ -123,26 +130,29 @@ func (w *literalWriter) frame(f *frame) error {
 		if err := w.e.Write(a, f.actual[i:i+g.n]); err != nil {
 			return err
 		}
+		w.tally.literal(g.at, g.n, w.made.step(w.e.Bits()))
 	}
 	return nil
 }
 
-// finish ends the section and returns its stream.
-func (w *literalWriter) finish() ([]byte, error) {
-	if w.e == nil {
-		return nil, nil
+func (w *literalWriter) finish(end int64) ([]byte, error) {
+	var coded []byte
+	var err error
+	if w.e != nil {
+		err = w.e.Close()
+		coded = bytes.Clone(w.coded.Bytes())
+		w.coded.Reset()
+		w.e, w.made = nil, meter{}
 	}
-	err := w.e.Close()
-	coded := bytes.Clone(w.coded.Bytes())
-	w.coded.Reset()
-	w.e = nil
+	w.tally.literals.settle(int64(len(coded)), end)
 	return coded, err
 }
 
 // frameWriter is what both of them are.
 type frameWriter interface {
 	frame(*frame) error
-	finish() ([]byte, error)
+	// finish ends the section at a target offset and returns its stream.
+	finish(end int64) ([]byte, error)
 }
 
 // data codes the data of the layout. Copies and literals are coded at the same
@@ -152,22 +162,22 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 	g, ctx := errgroup.WithContext(ctx)
 	l := newLoader(t.l, s)
 	var streams [2]chan []byte
-	for i, fw := range []frameWriter{&copyWriter{tally: t, level: level}, &literalWriter{level: level}} {
+	for i, fw := range []frameWriter{&copyWriter{tally: t, level: level}, &literalWriter{tally: t, level: level}} {
 		streams[i] = make(chan []byte, 1)
 		g.Go(func() error {
 			for f := range l.loaded[i] {
 				if err := fw.frame(f); err != nil {
 					return err
 				}
-				last := f.last
+				last, end := f.last, f.start+int64(len(f.actual))
 				if i == 0 {
-					opt.progress(Coding, f.start+int64(len(f.actual)), t.Target)
+					opt.progress(Coding, end, t.Target)
 				}
 				l.done(f)
 				if last == 0 {
 					continue
 				}
-				coded, err := fw.finish()
+				coded, err := fw.finish(end)
 				if err != nil {
 					return err
 				}
@@ -199,8 +209,7 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 		return nil
 	})
 	err := g.Wait()
-	t.share()
-	return t.Stats, err
+	return t.done(), err
 }
 
 // section writes the streams of so many frames.

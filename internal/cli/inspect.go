@@ -2,11 +2,11 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
-	"text/template"
 
 	"github.com/spf13/cobra"
 
@@ -14,14 +14,36 @@ import (
 )
 
 func (a *app) inspect() *cobra.Command {
-	var format string
+	var (
+		images imageFlags
+		format string
+		bytes  bool
+		base   string
+		top    int
+	)
 	c := &cobra.Command{
 		Use:   "inspect DELTA",
 		Short: "Show what a delta holds",
+		Long: `Show what a delta holds: base and target, and how each layer is carried.
+
+With --bytes, show what the delta's bytes are for: by part of the package, and, with
+the base, by type of data and by file. The numbers of types and files are estimates,
+which add up; OF is what these bytes give, decompressed.`,
 		Example: `  docker-delta inspect app.delta
+  docker-delta inspect app.delta --bytes --base app:v1
   docker-delta inspect app.delta --format json
   docker-delta inspect app.delta --format '{{(index .Targets 0).ID}}'`,
-		Args:              cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) != 1:
+				return errors.New("give one DELTA")
+			case base != "" && !bytes:
+				return errors.New("--base is of use with --bytes")
+			case top < 0:
+				return errors.New("--top: give a number of rows, 0 for all")
+			}
+			return nil
+		},
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.openDelta(cmd.Context(), args[0])
@@ -29,6 +51,20 @@ func (a *app) inspect() *cobra.Command {
 				return err
 			}
 			defer d.Close()
+			if bytes {
+				info, err := a.bytesOf(cmd.Context(), d, &images, base)
+				if err != nil {
+					return err
+				}
+				a.ui.done()
+				if err := a.showBytes(info, format, top); err != nil {
+					return err
+				}
+				if info.Layers == nil && format == "text" {
+					a.ui.say("give --base to see types and files")
+				}
+				return nil
+			}
 			info, err := d.Inspect(cmd.Context())
 			if err != nil {
 				return err
@@ -36,6 +72,11 @@ func (a *app) inspect() *cobra.Command {
 			return a.showInfo(info, format)
 		},
 	}
+	images.register(c)
+	c.Flags().BoolVar(&bytes, "bytes", false, "show what the bytes are for")
+	c.Flags().StringVarP(&base, "base", "b", "", "the base image")
+	_ = c.RegisterFlagCompletionFunc("base", completeImages)
+	c.Flags().IntVar(&top, "top", 25, "rows of each table, 0 for all")
 	c.Flags().StringVar(&format, "format", "text", "text, json, or a Go template")
 	_ = c.RegisterFlagCompletionFunc("format", fixed("text", "json"))
 	return c
@@ -50,14 +91,7 @@ func (a *app) showInfo(info *delta.Info, format string) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(info)
 	}
-	t, err := template.New("format").Funcs(template.FuncMap{"size": size, "join": strings.Join, "json": toJSON}).Parse(format)
-	if err != nil {
-		return usageError{fmt.Errorf("--format: %w", err)}
-	}
-	if err := t.Execute(a.ui.out, info); err != nil {
-		return usageError{fmt.Errorf("--format: %w", err)}
-	}
-	return a.ui.result("")
+	return a.execute(format, info)
 }
 
 func toJSON(v any) (string, error) {

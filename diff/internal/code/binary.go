@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 )
 
 // A binaryCoder is an arithmetic coder of single bits, in either direction:
@@ -15,6 +16,7 @@ type binaryCoder struct {
 	x         uint32 // decoder: the bytes of the stream at low's position
 	w         *bufio.Writer
 	r         *bufio.Reader // nil when encoding
+	moved     int64         // bytes written or read
 	err       error
 }
 
@@ -34,6 +36,11 @@ func newBinaryDecoder(r io.Reader) (*binaryCoder, error) {
 }
 
 func (c *binaryCoder) decoding() bool { return c.r != nil }
+
+// bits is the length of what was coded so far.
+func (c *binaryCoder) bits() float64 {
+	return 8*float64(c.moved) + 32 - math.Log2(float64(c.high-c.low)+1)
+}
 
 // code codes one bit, of which p1 is the probability to be 1, in units of
 // 1/2^16, neither 0 nor 2^16. The encoder is given the bit; the decoder ignores
@@ -59,6 +66,7 @@ func (c *binaryCoder) code(bit int, p1 uint32) int {
 
 // shift moves the byte that both ends share out of the interval.
 func (c *binaryCoder) shift() {
+	c.moved++
 	if c.r != nil {
 		c.shiftIn()
 	} else if err := c.w.WriteByte(byte(c.high >> 24)); err != nil {

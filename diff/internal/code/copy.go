@@ -15,11 +15,13 @@ type CopyEncoder struct {
 type copyEncoder interface {
 	write(pos int64, pred, actual []byte) error
 	equal(n int64) error
+	bits() float64
 	close() error
 }
 
 type copyDecoder interface {
 	decode(pos int64, pred, dst []byte) error
+	bits() float64
 }
 
 var errLengths = errors.New("code: prediction and data differ in length")
@@ -55,6 +57,10 @@ const EqualBorder = 4096
 // and again before any other byte.
 func (e *CopyEncoder) WriteEqual(n int64) error { return e.c.equal(n) }
 
+// Bits estimates the length of what was written so far; it is negative where
+// that cannot be told, since the coder works on larger runs.
+func (e *CopyEncoder) Bits() float64 { return e.c.bits() }
+
 // Close ends the stream. It does not close the writer below.
 func (e *CopyEncoder) Close() error { return e.c.close() }
 
@@ -89,3 +95,6 @@ func (d *CopyDecoder) Decode(pos int64, pred, dst []byte) error {
 	}
 	return d.c.decode(pos, pred, dst)
 }
+
+// Bits is as [CopyEncoder.Bits] for what was read so far.
+func (d *CopyDecoder) Bits() float64 { return d.c.bits() }

@@ -91,6 +91,8 @@ func (m *mixCopyCoder) decode(pos int64, pred, dst []byte) error {
 	return m.c.err
 }
 
+func (m *mixCopyCoder) bits() float64 { return m.c.bits() }
+
 func (m *mixCopyCoder) close() error {
 	if m.cold > 0 {
 		m.codeGap(m.cold)

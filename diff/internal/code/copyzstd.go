@@ -75,6 +75,8 @@ func (e *zstdCopyEncoder) flush(gaps int) error {
 	return nil
 }
 
+func (*zstdCopyEncoder) bits() float64 { return -1 }
+
 func (e *zstdCopyEncoder) close() error {
 	e.gaps = binary.AppendUvarint(e.gaps, e.gap)
 	if err := e.flush(len(e.diff) + 1); err != nil {
@@ -122,6 +124,8 @@ func (d *zstdCopyDecoder) decode(_ int64, pred, dst []byte) error {
 	}
 	return nil
 }
+
+func (*zstdCopyDecoder) bits() float64 { return -1 }
 
 func (d *zstdCopyDecoder) nextGap() error {
 	if len(d.gaps) == 0 {

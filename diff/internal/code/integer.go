@@ -54,6 +54,14 @@ func (e *IntEncoder) WriteSigned(field int, v int64) error {
 	return e.Write(field, uint64(v)<<1^uint64(v>>63))
 }
 
+// Bits is as [CopyEncoder.Bits].
+func (e *IntEncoder) Bits() float64 {
+	if e.m == nil {
+		return -1
+	}
+	return e.m.c.bits()
+}
+
 // Close ends the stream. It does not close the writer below.
 func (e *IntEncoder) Close() error {
 	if e.m != nil {
@@ -109,6 +117,14 @@ func (d *IntDecoder) Read(field int) (uint64, error) {
 func (d *IntDecoder) ReadSigned(field int) (int64, error) {
 	v, err := d.Read(field)
 	return int64(v>>1) ^ -int64(v&1), err
+}
+
+// Bits is as [CopyEncoder.Bits] for what was read so far.
+func (d *IntDecoder) Bits() float64 {
+	if d.m == nil {
+		return -1
+	}
+	return d.m.c.bits()
 }
 
 // mixInts predicts numbers from those before, in the same field and in any.

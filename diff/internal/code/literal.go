@@ -28,11 +28,13 @@ type LiteralEncoder struct {
 
 type literalEncoder interface {
 	write(a Around, lit []byte) error
+	bits() float64
 	close() error
 }
 
 type literalDecoder interface {
 	decode(a Around, dst []byte) error
+	bits() float64
 }
 
 // NewLiteralEncoder starts a stream of literals on w. The caller closes the
@@ -50,6 +52,9 @@ func NewLiteralEncoder(w io.Writer, level Level) (*LiteralEncoder, error) {
 
 // Write codes lit. Nothing is kept or changed of what is passed in.
 func (e *LiteralEncoder) Write(a Around, lit []byte) error { return e.c.write(a, lit) }
+
+// Bits is as [CopyEncoder.Bits].
+func (e *LiteralEncoder) Bits() float64 { return e.c.bits() }
 
 // Close ends the stream. It does not close the writer below.
 func (e *LiteralEncoder) Close() error { return e.c.close() }
@@ -82,12 +87,17 @@ func NewLiteralDecoder(r io.Reader) (*LiteralDecoder, error) {
 // Decode fills dst with the next literal.
 func (d *LiteralDecoder) Decode(a Around, dst []byte) error { return d.c.decode(a, dst) }
 
+// Bits is as [CopyEncoder.Bits] for what was read so far.
+func (d *LiteralDecoder) Bits() float64 { return d.c.bits() }
+
 type zstdLiteralEncoder struct{ z *zstd.Encoder }
 
 func (e zstdLiteralEncoder) write(_ Around, lit []byte) error {
 	_, err := e.z.Write(lit)
 	return err
 }
+
+func (zstdLiteralEncoder) bits() float64 { return -1 }
 
 func (e zstdLiteralEncoder) close() error { return e.z.Close() }
 
@@ -99,3 +109,5 @@ func (d zstdLiteralDecoder) decode(_ Around, dst []byte) error {
 	}
 	return nil
 }
+
+func (zstdLiteralDecoder) bits() float64 { return -1 }

@@ -62,6 +62,8 @@ func (m *mixLiteralCoder) decode(a Around, dst []byte) error {
 	return nil
 }
 
+func (m *mixLiteralCoder) bits() float64 { return m.c.bits() }
+
 func (m *mixLiteralCoder) close() error { return m.c.close() }
 
 // start goes to where a literal is.
