@@ -56,7 +56,7 @@ func (t *text) summary() {
 		t.line("%-8s%s", side.word, fit(name, t.opt.Width-8))
 		t.line("        %s, %s, %s in %s", Show(side.img.Platform), plural(side.img.Files, "file"), Bytes(float64(side.img.Tar)), plural(side.img.Layers, "layer"))
 	}
-	t.line("%-8s%s, %s", "pull", Bytes(r.Summary.Pull), r.pullText())
+	t.line("%-8s%s, %s", "pull", Bytes(r.Summary.Pull), r.PullText())
 	if d := r.Delta; d != nil {
 		t.line("%-8s%s, %s of the pull, at level %s", "delta", Bytes(float64(d.Bytes)), Percent(float64(d.Bytes), r.Summary.Pull), d.Level)
 		t.line("        %s for contents, %s for tar headers, %s to compress again, %s for the rest",
@@ -68,8 +68,8 @@ func (t *text) summary() {
 	}
 }
 
-// pullText says what the pull is.
-func (r *Report) pullText() string {
+// PullText says what the pull is.
+func (r *Report) PullText() string {
 	s := fmt.Sprintf("%s that the base lacks", plural(len(r.Layers)-r.Summary.LayersShared, "layer"))
 	if len(r.Layers) > 0 && r.Summary.LayersShared == len(r.Layers) {
 		s = "the base has all layers"

@@ -22,6 +22,7 @@ func (a *app) diff() *cobra.Command {
 		fast   bool
 		noCost bool
 		format string
+		html   string
 		top    int
 	)
 	c := &cobra.Command{
@@ -39,7 +40,8 @@ compressed; from the docker daemon's classic store it cannot, and gzip is asked
 for an estimate.`,
 		Example: `  docker-delta diff app:v1 app:v2
   docker-delta diff --fast app-v1.tar docker://registry.example/app:v2
-  docker-delta diff app:v1 app:v2 --format json`,
+  docker-delta diff app:v1 app:v2 --format json
+  docker-delta diff app:v1 app:v2 --html update.html`,
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) != 2:
@@ -79,6 +81,17 @@ for an estimate.`,
 				return err
 			}
 			a.ui.done()
+			if html == "-" {
+				return r.HTML(a.ui.out)
+			}
+			if html != "" {
+				if err := a.writeFile(html, r.HTML); err != nil {
+					return err
+				}
+				if !cmd.Flags().Changed("format") {
+					return nil
+				}
+			}
 			if format == "json" {
 				return r.JSON(a.ui.out)
 			}
@@ -92,6 +105,7 @@ for an estimate.`,
 	c.Flags().BoolVar(&fast, "fast", false, "short for --level fast")
 	c.Flags().BoolVar(&noCost, "no-cost", false, "do not create the delta to see what it costs")
 	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.Flags().StringVar(&html, "html", "", "write the report as a page for browsers to this file, - for the standard output; no text unless --format is given")
 	c.Flags().IntVar(&top, "top", 25, "rows of each table, 0 for all")
 	_ = c.RegisterFlagCompletionFunc("format", fixed("text", "json"))
 	return c
