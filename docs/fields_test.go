@@ -39,6 +39,8 @@ func TestOutputFields(t *testing.T) {
 		}
 	}
 	visit(reflect.TypeFor[delta.Info]())
+	visit(reflect.TypeFor[delta.PartSize]())
+	visit(reflect.TypeFor[delta.LayerCosts]())
 	visit(reflect.TypeFor[update.Published]())
 	if seen < 30 {
 		t.Errorf("only %d fields were found", seen)
