@@ -251,3 +251,25 @@ func TestEqualRunsArePassedOver(t *testing.T) {
 		}
 	}
 }
+
+// A long piece is matched in parts, by however many workers there are.
+func TestLongPiece(t *testing.T) {
+	r := rand.New(rand.NewPCG(19, 19))
+	ref := randomBytes(r, 2*matchPart+400_000)
+	target := edited(r, ref, 60)
+	pieces := []Piece{{Len: int64(len(target)), Same: -1, Candidates: []Extent{{0, int64(len(ref))}}}}
+	for _, level := range []Level{Fast, Default} {
+		one, st := roundTrip(t, ref, target, pieces, Options{Level: level, Concurrency: 1})
+		if st.Literal > 200_000 {
+			t.Errorf("%d of %d bytes are literals", st.Literal, len(target))
+		}
+		var many bytes.Buffer
+		if _, err := Encode(t.Context(), &many, bytes.NewReader(target), pieces, bytes.NewReader(ref), int64(len(ref)),
+			[]Extent{{0, int64(len(ref))}}, Options{Level: level, Concurrency: 5}); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(one, many.Bytes()) {
+			t.Errorf("level %d: the number of workers changes the result", level)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func Encode(ctx context.Context, w io.Writer, target io.ReaderAt, pieces []Piece
 		}
 		l.target += p.Len
 	}
-	f := &finder{space: space{ref, target, refSize}, level: opt.Level, pieces: pieces, memory: newMemory()}
+	f := &finder{space: space{ref, target, refSize}, level: opt.Level, workers: opt.workers(), pieces: pieces, memory: newMemory()}
 	opt.debugf("diff: %d of %d target bytes are to be matched", searched(pieces), l.target)
 	if err := f.fill(ctx, l, search, opt); err != nil {
 		return Stats{}, err

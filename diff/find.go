@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/docker-delta/docker-delta/diff/internal/match"
 	"github.com/docker-delta/docker-delta/diff/internal/predict"
 )
@@ -27,10 +29,11 @@ const (
 // goroutines.
 type finder struct {
 	space
-	level  Level
-	pieces []Piece
-	memory memory
-	found  []found // for each piece
+	level   Level
+	workers int
+	pieces  []Piece
+	memory  memory
+	found   []found // for each piece
 }
 
 // piece finds the operations for the target bytes at off.
@@ -102,17 +105,11 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	if len(data) <= tiny {
 		return found{ops: f.header(data, old)}, nil
 	}
-	canonicalNew, canonicalOld := data, old.bytes
 	file := f.executable(p, old)
-	if file != nil {
-		canonicalNew = predict.Canonical(data)
-		if c := predict.Canonical(file); &c[0] != &file[0] {
-			canonicalOld = slices.Concat(c, old.bytes[len(file):])
-		}
-	}
+	canonicalOld, canonicalNew := f.canonical(file, old.bytes, data)
 	var list opList
 	if len(old.bytes) > 0 {
-		for _, o := range match.Match(canonicalOld, canonicalNew, f.matching(len(old.bytes))) {
+		for _, o := range f.match(canonicalOld, canonicalNew) {
 			old.ops(&list, o.Old, o.Len)
 			list.literal(int64(o.Lit))
 		}
@@ -136,6 +133,54 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 		r.groups = []group{g}
 	}
 	return r, nil
+}
+
+// canonical returns the forms in which an old text and a new one are matched.
+// file is the start of the old text if that may be an executable.
+func (f *finder) canonical(file, old, new []byte) (canonicalOld, canonicalNew []byte) {
+	if file == nil {
+		return old, new
+	}
+	var g errgroup.Group
+	g.Go(func() error {
+		canonicalNew = predict.Canonical(new)
+		return nil
+	})
+	canonicalOld = old
+	if c := predict.Canonical(file); &c[0] != &file[0] {
+		canonicalOld = slices.Concat(c, old[len(file):])
+	}
+	_ = g.Wait()
+	return canonicalOld, canonicalNew
+}
+
+// matchPart is the length of the parts into which a long new text is cut, so that
+// all cores match them.
+const matchPart = 6 << 20
+
+// match matches a new text, in parts if it is long.
+func (f *finder) match(old, new []byte) []match.Op {
+	opt := f.matching(len(old))
+	if len(new) < 2*matchPart {
+		return match.Match(old, new, opt)
+	}
+	m := match.New(old, opt)
+	defer m.Close()
+	parts := make([][]match.Op, len(new)/matchPart)
+	var g errgroup.Group
+	g.SetLimit(f.workers)
+	for i := range parts {
+		from, to := i*matchPart, (i+1)*matchPart
+		if i == len(parts)-1 {
+			to = len(new)
+		}
+		g.Go(func() error {
+			parts[i] = m.Match(new[from:to], from)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return slices.Concat(parts...)
 }
 
 // executable returns the bytes of the first candidate when the piece may be a

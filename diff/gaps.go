@@ -162,7 +162,7 @@ func (f *finder) fillGap(ctx context.Context, g gap, all *elsewhere) error {
 				if err := readFull(f.target, data, g.off+list.at); err != nil {
 					return err
 				}
-				for _, c := range m.Match(data) {
+				for _, c := range m.Match(data, 0) {
 					old.ops(&list, c.Old, c.Len)
 					list.literal(int64(c.Lit))
 				}

@@ -105,9 +105,9 @@ type greedy struct {
 // run is a part of the new text, new[from:to], that is found at an alignment.
 type run struct{ from, to, delta int }
 
-// match covers all of new.
-func (g *greedy) match() []Op {
-	var r run
+// match covers all of new, which is expected at a place of old.
+func (g *greedy) match(at int) []Op {
+	r := run{delta: at}
 	for {
 		end, next := g.follow(r.to, r.delta)
 		if next.to == 0 {

@@ -51,17 +51,18 @@ func New(old []byte, opt Options) *Matcher {
 }
 
 // Match covers new with operations whose Len and Lit add up to len(new). Time
-// is near linear.
-func (m *Matcher) Match(new []byte) []Op {
+// is near linear. If new is a part of a text, at says where it is expected in the
+// old one.
+func (m *Matcher) Match(new []byte, at int) []Op {
 	if len(new) == 0 {
 		return nil
 	}
 	if m.opt.Greedy {
 		g := greedy{old: m.old, new: new, seeds: &m.seeds}
-		return g.match()
+		return g.match(at)
 	}
 	s := scanner{old: m.old, new: new, table: m.table, opt: m.opt}
-	return s.cover(s.propose())
+	return s.cover(s.propose(at))
 }
 
 // Close gives memory back for others to use. The matcher is of no use then.
@@ -74,5 +75,5 @@ func Match(old, new []byte, opt Options) []Op {
 	}
 	m := New(old, opt)
 	defer m.Close()
-	return m.Match(new)
+	return m.Match(new, 0)
 }

@@ -49,10 +49,10 @@ func (s *scanner) under(at, delta int) []byte {
 }
 
 // propose walks over the new text and notes alignments worth a trial, in the
-// order of their beginnings.
-func (s *scanner) propose() []interval {
-	s.add(0, 0, 1)
-	last := 0
+// order of their beginnings. The first one puts its start against a place of old.
+func (s *scanner) propose(at int) []interval {
+	s.add(0, at, 1)
+	last := at
 	for i := 0; i+seedLen <= len(s.new); {
 		run := 0
 		s.active = slices.DeleteFunc(s.active, func(a interval) bool { return a.to <= i })
