@@ -34,8 +34,11 @@ type Rebuilt struct {
 	work *rebuild
 }
 
-// Close gives up the temporary files.
-func (r *Rebuilt) Close() error { return r.work.pages.Close() }
+// Close ends whatever still reads a layer, and gives up the temporary files.
+func (r *Rebuilt) Close() error {
+	r.work.producers.close()
+	return r.work.pages.Close()
+}
 
 // Rebuild prepares the target from the base, which may come from another kind
 // of store than the delta was made from: only the DiffIDs count. base may be
@@ -93,6 +96,8 @@ type rebuild struct {
 	pages *spool.Pages  // of the reference and the decoded plain streams
 	slots map[int]*slot // by number in Config.Layers
 	order []int         // of the slots, as they follow each other
+
+	producers producers
 }
 
 // slot is a coded layer's place in the address space.

@@ -71,6 +71,9 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 	if err := c.encode(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.dir.Failed(); err != nil {
+		return nil, err
+	}
 	return c.write(ctx, w, in)
 }
 

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -392,5 +395,84 @@ func TestCancelled(t *testing.T) {
 	_, err := Create(ctx, &b, Input{Bases: one(p.base), Targets: one(p.target)}, CreateOptions{Resources: resources(t)})
 	if !errors.Is(err, context.Canceled) || b.Len() > 0 {
 		t.Errorf("create: %v, %d bytes written", err, b.Len())
+	}
+}
+
+// failingFile is a file on a disk that fails at one of the reads.
+type failingFile struct {
+	*bytes.Reader
+	left *atomic.Int64
+}
+
+func (f failingFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.left.Add(-1) == 0 {
+		return 0, syscall.EIO
+	}
+	return f.Reader.ReadAt(p, off)
+}
+
+// A disk that fails is told of, whichever read it is: what cannot be read must
+// not pass for a file that is no sound gzip file and so is left as it is.
+func TestReadErrorsAreToldOf(t *testing.T) {
+	old := files(t, "a.gz", gzipped(9)(t, text(2, 9000)), "b.gz", gzipped(6)(t, text(3, 9000)))
+	new := files(t, "a.gz", gzipped(9)(t, edit(4, text(2, 9000))), "b.gz", gzipped(6)(t, edit(5, text(3, 9000))))
+	create := func(fail int64) (patch []byte, reads int64, err error) {
+		var left atomic.Int64
+		left.Store(fail)
+		var b bytes.Buffer
+		err = CreateFile(context.Background(), &b, failingFile{bytes.NewReader(old), &left}, int64(len(old)),
+			failingFile{bytes.NewReader(new), &left}, int64(len(new)), FileOptions{Resources: resources(t), Level: Fast})
+		return b.Bytes(), fail - left.Load(), err
+	}
+	const never = 1 << 40
+	_, reads, err := create(never)
+	if err != nil || reads < 20 {
+		t.Fatalf("%d reads, %v", reads, err)
+	}
+	for at := int64(1); at <= reads; at++ {
+		if patch, _, err := create(at); !errors.Is(err, syscall.EIO) || len(patch) > 0 {
+			t.Fatalf("read %d of %d fails: %v, %d bytes written", at, reads, err, len(patch))
+		}
+	}
+}
+
+// A reader that is given up in the middle, closed or not, holds nothing: who
+// makes the layer has ended when the image is closed.
+func TestReadersThatAreGivenUp(t *testing.T) {
+	p := pairs(t)["gzip"]
+	b, _ := mustCreate(t, Input{Bases: one(p.base), Targets: one(p.target)}, CreateOptions{Resources: resources(t), Level: Fast})
+	before := runtime.NumGoroutine()
+	for n := range 40 {
+		img, err := mustRead(t, b).Rebuild(context.Background(), p.base, RebuildOptions{Resources: resources(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := img.Layers()[1]
+		open := l.Plain
+		if n%2 == 0 {
+			open = l.Compressed
+		}
+		r, err := open(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, r, int64(n*n)); err != nil {
+			t.Fatal(err)
+		}
+		if n%3 == 0 {
+			r.Close()
+		}
+		if err := img.Close(); err != nil {
+			t.Error(err)
+		}
+		if r, err = img.Layers()[1].Plain(context.Background()); err == nil {
+			_, err = io.ReadAll(r)
+		}
+		if err == nil {
+			t.Error("a closed image can be read")
+		}
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines in place of %d", after, before)
 	}
 }

@@ -27,6 +27,7 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 	c := &creator{opt: CreateOptions{Resources: opt.Resources, Level: opt.Level}, dir: opt.dir(), meta: newMetadata(),
 		config: &format.Config{Layers: make([]format.Layer, 1)}}
 	defer c.close()
+	old, target = c.dir.Watch(old), c.dir.Watch(target)
 	h := new(format.PatchHeader)
 	c.bases, c.targets = []*pooled{{side: "base"}}, []*pooled{{side: "target"}}
 	var g errgroup.Group
@@ -40,6 +41,9 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 		return err
 	}
 	if err := c.encode(ctx); err != nil {
+		return err
+	}
+	if err := c.dir.Failed(); err != nil {
 		return err
 	}
 	var err error

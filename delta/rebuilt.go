@@ -154,9 +154,9 @@ func (l *rebuiltLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, classify(err)
 		}
-		return l.produce(ctx, "rebuild", l.entry.DiffID, l.entry.Size, func(w io.Writer) error { return decompress(w, blob) }), nil
+		return l.work.produce(ctx, l, "rebuild", l.entry.DiffID, l.entry.Size, func(_ context.Context, w io.Writer) error { return decompress(w, blob) }), nil
 	}
-	return l.produce(ctx, "rebuild", l.entry.DiffID, l.entry.Size, func(w io.Writer) error { return l.work.decode(ctx, l.n, w) }), nil
+	return l.work.produce(ctx, l, "rebuild", l.entry.DiffID, l.entry.Size, func(ctx context.Context, w io.Writer) error { return l.work.decode(ctx, l.n, w) }), nil
 }
 
 func decompress(w io.Writer, blob *io.SectionReader) error {
@@ -188,7 +188,7 @@ func (l *rebuiltLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, classify(err)
 		}
-		return l.produce(ctx, "copy", l.blob.Digest, l.blob.Size, func(w io.Writer) error {
+		return l.work.produce(ctx, l, "copy", l.blob.Digest, l.blob.Size, func(_ context.Context, w io.Writer) error {
 			_, err := io.Copy(w, io.NewSectionReader(blob, 0, blob.Size()))
 			return err
 		}), nil
@@ -197,7 +197,7 @@ func (l *rebuiltLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	return l.produce(ctx, "compress", l.blob.Digest, l.blob.Size, func(w io.Writer) error {
+	return l.work.produce(ctx, l, "compress", l.blob.Digest, l.blob.Size, func(ctx context.Context, w io.Writer) error {
 		plain, err := l.Plain(ctx)
 		if err != nil {
 			return err
@@ -228,26 +228,6 @@ func (d *Delta) recipe(l *format.Layer, b *format.Blob) (*recipe.Recipe, error) 
 		return nil, fmt.Errorf("%w: the recipe of blob %s is for another", format.ErrCorrupt, b.Digest)
 	}
 	return r, nil
-}
-
-// produce runs make behind a reader that ends only when the bytes have the
-// digest.
-func (l *rebuiltLayer) produce(ctx context.Context, stage string, want digest.Digest, size int64, make func(io.Writer) error) io.ReadCloser {
-	pr, pw := io.Pipe()
-	go func() {
-		m := l.work.opt.meter(Progress{Stage: stage, Layer: l.at, Layers: l.of, Total: size})
-		defer m.finish()
-		v := &verifier{w: io.MultiWriter(pw, m), sum: want.Verifier(), left: size}
-		err := make(v)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil && (v.left != 0 || !v.sum.Verified()) {
-			err = fmt.Errorf("%w: what was rebuilt is not %s", ErrVerify, want)
-		}
-		pw.CloseWithError(classify(err))
-	}()
-	return pr
 }
 
 // verifier passes bytes on and sums them.

@@ -120,8 +120,13 @@ func writeDir(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_
 		}
 		return Result{}, err
 	}
-	defer func() { err = firstError(err, tmp.Close()) }()
 	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(tmp.Path, d.Encoded()) }}
+	defer func() {
+		if err != nil {
+			s.undo() // also where the directory cannot be read any more
+		}
+		err = firstError(err, tmp.Close())
+	}()
 	c := &copier{img: img, form: Exact, compress: opt.Compression, opt: opt, sink: s}
 	if opt.Form == Plain {
 		c.form = Plain

@@ -210,8 +210,11 @@ func (p *Pages) ReadAt(b []byte, off int64) (int, error) {
 		m, err := p.f.ReadAt(b[done:done+int(n)], at)
 		done += m
 		off += int64(m)
-		if err != nil {
+		if err == io.EOF {
 			return done, fmt.Errorf("offset %d: %w", off, ErrNotKept)
+		}
+		if err != nil {
+			return done, err
 		}
 	}
 	return done, nil

@@ -22,9 +22,10 @@ var ErrLimit = errors.New("limit on temporary space reached")
 
 // Dir hands out temporary files below one directory and counts their bytes.
 type Dir struct {
-	path string
-	max  int64
-	used atomic.Int64
+	path   string
+	max    int64
+	used   atomic.Int64
+	failed atomic.Pointer[error] // the first failure to read
 }
 
 // NewDir returns a Dir below path, or below the system's temporary directory
@@ -44,6 +45,37 @@ func (d *Dir) reserve(n int64) error {
 		return fmt.Errorf("%w: %d bytes are allowed in %s; raise --max-temp", ErrLimit, d.max, d.path)
 	}
 	return nil
+}
+
+// Failed gives the first error that reading any of the files has met, the end of
+// a file aside. Who reads to find out whether something is sound, such as a
+// compressed stream, cannot tell a disk that fails from bytes that are wrong, and
+// asks here in the end.
+func (d *Dir) Failed() error {
+	if err := d.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (d *Dir) note(err error) {
+	if err != nil && err != io.EOF {
+		d.failed.CompareAndSwap(nil, &err)
+	}
+}
+
+// Watch notes failures to read from r as if it were one of the files.
+func (d *Dir) Watch(r io.ReaderAt) io.ReaderAt { return &watched{r, d} }
+
+type watched struct {
+	r io.ReaderAt
+	d *Dir
+}
+
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.r.ReadAt(p, off)
+	w.d.note(err)
+	return n, err
 }
 
 // File is an anonymous temporary file: written at the end, read anywhere.
@@ -76,7 +108,14 @@ func (f *File) Write(p []byte) (int, error) {
 }
 
 // ReadAt reads bytes written before.
-func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.f.ReadAt(p, off) }
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.f.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("temporary file in %s (choose another place with --temp-dir): %w", f.dir.path, err)
+		f.dir.note(err)
+	}
+	return n, err
+}
 
 // Size is the number of bytes written.
 func (f *File) Size() int64 { return f.size }
