@@ -7,7 +7,7 @@ DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
 FUZZTIME ?= 5s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build release man reference test test-long check fuzz arm64 bench install install-plugin clean
+.PHONY: help build release man reference test test-long check fuzz arm64 bench torture install install-plugin clean
 
 help: ## list the tasks
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -43,6 +43,9 @@ arm64: ## golden tests of the encoders, compiled for arm64 (needs qemu-user-stat
 
 bench: ## measure against other tools; PAIR=base for one pair, which prints only
 	$(GO) run ./bench $(if $(PAIR),-pair $(PAIR),-docs docs) $(BENCHFLAGS)
+
+torture: ## damage, starve and kill it at every point; ONLY=bits,calls for some kinds, SAMPLE=100 for a hundredth
+	$(GO) run ./torture $(if $(ONLY),-only $(ONLY)) $(if $(SAMPLE),-sample $(SAMPLE)) $(TORTUREFLAGS)
 
 install: build man ## install into PREFIX (/usr/local) and as the plugin `docker delta`
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta

@@ -42,13 +42,13 @@ func systemFiles() []file {
 	for i := range 40 {
 		files = append(files, file{fmt.Sprintf("usr/share/doc/package-%02d/manual.txt", i), prose(fmt.Sprint("manual", i), 20000), built})
 	}
-	return append(files, file{"usr/lib/libsystem.so.1", program("system", 500, 1), built})
+	return append(files, file{"usr/lib/libsystem.so.1", Program("system", 500, 1), built})
 }
 
 func appFiles(version int) []file {
 	mtime := built.AddDate(0, 0, version)
 	dir := fmt.Sprintf("opt/app-1.%d/", version)
-	files := []file{{dir + "bin/server", program("server", 2500, version), mtime}}
+	files := []file{{dir + "bin/server", Program("server", 2500, version), mtime}}
 	for i := range 12 {
 		text := edited(prose(fmt.Sprint("guide", i), 30000), version)
 		files = append(files, file{fmt.Sprintf("%sdoc/guide-%02d.txt", dir, i), text, mtime})
@@ -59,7 +59,7 @@ func appFiles(version int) []file {
 	}
 	files = append(files, file{dir + "lib/plugins.jar", archive(version), mtime})
 	for i := range 30 { // nothing changes here but the directory and the time
-		files = append(files, file{fmt.Sprintf("%sassets/%02d.dat", dir, i), program(fmt.Sprint("asset", i), 30, 1), mtime})
+		files = append(files, file{fmt.Sprintf("%sassets/%02d.dat", dir, i), Program(fmt.Sprint("asset", i), 30, 1), mtime})
 	}
 	return files
 }
@@ -82,11 +82,11 @@ func archive(version int) []byte {
 	return b.Bytes()
 }
 
-// program is an ELF file for x86-64 made of n functions that call each other.
+// Program is an ELF file for x86-64 made of n functions that call each other.
 // It does not run; it is laid out and linked like a real one. In later versions
 // some functions are longer, so that everything behind them moves and calls
 // across them change.
-func program(seed string, n, version int) []byte {
+func Program(seed string, n, version int) []byte {
 	const text = 0x1000
 	r := newRandom(seed)
 	type function struct {

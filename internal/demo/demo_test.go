@@ -25,7 +25,7 @@ func TestSameBytesEveryTime(t *testing.T) {
 }
 
 func TestProgramIsELF(t *testing.T) {
-	f, err := elf.NewFile(bytes.NewReader(program("x", 50, 1)))
+	f, err := elf.NewFile(bytes.NewReader(Program("x", 50, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

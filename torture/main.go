@@ -1,0 +1,183 @@
+// Command torture damages, starves and kills docker-delta, and counts what comes
+// of it. Whatever is done to it, the result must be the right image or an error
+// of a documented class; no panic, nothing left behind, and the next run works.
+//
+//	go run ./torture                      # everything
+//	go run ./torture -only bits,sealed    # some kinds, see -list
+//	go run ./torture -sample 100          # one input of a hundred
+//	go run ./torture -docs docs           # also writes docs/torture.md and .json
+//
+// It needs Go alone; what needs strace, root or Docker is left out, and named,
+// where they are missing.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker-delta/docker-delta/internal/cli"
+)
+
+// torture is a run: what is damaged, and where.
+type torture struct {
+	dir    string // for everything
+	sample int    // one input of so many
+	load   int    // sizes of the load, in percent
+
+	program  string // the built docker-delta
+	base     []byte
+	delta    []byte   // as docker-delta writes it
+	plain    []byte   // the same without its compression
+	identity identity // of the target
+
+	patch []byte // between the two archives
+
+	basePath, deltaPath, targetPath, patchPath string
+}
+
+// kind is a kind of torture.
+type kind struct {
+	name, what string
+	run        func(*torture, *result)
+}
+
+var kinds = []kind{
+	{"bits", "Each bit of a package flipped and the package cut to each length, compressed and not", (*torture).bits},
+	{"sealed", "Each bit of each blob flipped and each blob cut to each length, with all digests made to fit, so that the damage reaches the decoders", (*torture).sealed},
+	{"swaps", "Each part of the package left out, or in the place of each other, with digests that fit and without", (*torture).swaps},
+	{"json", "Each member and element of each JSON document removed, repeated, renamed, given other values, with digests that fit and without", (*torture).json},
+	{"calls", "The program killed, terminated, or refused by the system at each of its calls that concern files, in seven commands", (*torture).calls},
+	{"bases", "The base as oci-archive and as docker-archive: each bit outside of its layers flipped, and one in 61 inside; cut short; its JSON changed as above", (*torture).bases},
+}
+
+func main() {
+	only := flag.String("only", "", "kinds of torture, with commas (default all)")
+	show := flag.Bool("list", false, "list the kinds")
+	sample := flag.Int("sample", 1, "try one input of so many")
+	load := flag.Int("load", 100, "sizes of the load, in percent")
+	work := flag.String("work", "", "directory for everything that is written (default: a temporary one)")
+	docs := flag.String("docs", "", "also write torture.md and torture.json into this directory")
+	flag.Parse()
+	if *show {
+		for _, k := range kinds {
+			fmt.Printf("%-10s %s\n", k.name, k.what)
+		}
+		return
+	}
+	if err := run(*work, *only, *docs, *sample, *load); err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+		os.Exit(1)
+	}
+}
+
+func run(work, only, docs string, sample, load int) error {
+	if work == "" {
+		dir, err := os.MkdirTemp("", "torture-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		work = dir
+	}
+	t := &torture{dir: work, sample: max(sample, 1), load: load}
+	if err := t.prepare(); err != nil {
+		return err
+	}
+	rep := report{Date: time.Now().UTC().Format(time.DateOnly), System: system()}
+	defects := 0
+	for _, k := range kinds {
+		if only != "" && !slices.Contains(strings.Split(only, ","), k.name) {
+			continue
+		}
+		fmt.Printf("%s: %s\n", k.name, k.what)
+		rep.Results = append(rep.Results, result{Name: k.name, What: k.what})
+		r := &rep.Results[len(rep.Results)-1]
+		k.run(t, r)
+		fmt.Printf("  %s\n", r)
+		defects += r.All
+		if err := writeJSON(filepath.Join(work, "torture.json"), &rep); err != nil {
+			return err
+		}
+	}
+	if docs != "" {
+		if err := writeDocs(docs, &rep); err != nil {
+			return err
+		}
+	}
+	if defects > 0 {
+		return fmt.Errorf("%d defects", defects)
+	}
+	return nil
+}
+
+// prepare makes the images and the delta, and makes sure that all is well while
+// nothing is damaged.
+func (t *torture) prepare() error {
+	t.base = sampleImage(1)
+	t.basePath, t.targetPath, t.deltaPath = filepath.Join(t.dir, "base.tar"), filepath.Join(t.dir, "target.tar"), filepath.Join(t.dir, "app.delta")
+	for path, b := range map[string][]byte{t.basePath: t.base, t.targetPath: sampleImage(2)} {
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := here("create", "--exact", "require", t.basePath, t.targetPath, "-o", t.deltaPath); err != nil {
+		return err
+	}
+	var err error
+	if t.delta, err = os.ReadFile(t.deltaPath); err != nil {
+		return err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(t.delta))
+	if err != nil {
+		return err
+	}
+	if t.plain, err = io.ReadAll(z); err != nil {
+		return err
+	}
+	if t.identity, err = identify(t.targetPath); err != nil {
+		return err
+	}
+	t.patchPath = filepath.Join(t.dir, "app.patch")
+	if err := here("file", "create", t.basePath, t.targetPath, "-o", t.patchPath); err != nil {
+		return err
+	}
+	if t.patch, err = os.ReadFile(t.patchPath); err != nil {
+		return err
+	}
+	sound := filepath.Join(t.dir, "sound.tar")
+	if err := here("apply", t.deltaPath, "--base", t.basePath, "--to", "oci-archive:"+sound); err != nil {
+		return err
+	}
+	defer os.Remove(sound)
+	return t.compare(sound)
+}
+
+// here runs the program in this process.
+func here(args ...string) error {
+	var out bytes.Buffer
+	if code := cli.Run(context.Background(), append(args, "--no-progress"), strings.NewReader(""), &out, &out); code != cli.ExitOK {
+		return fmt.Errorf("docker-delta %s: exit code %d: %s", strings.Join(args, " "), code, out.String())
+	}
+	return nil
+}
+
+func system() string {
+	s := fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	if b, err := exec.Command("uname", "-r").Output(); err == nil {
+		s += ", kernel " + strings.TrimSpace(string(b))
+	}
+	return s
+}
+
+func writeDocs(string, *report) error { return nil }
