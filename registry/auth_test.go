@@ -55,7 +55,7 @@ func TestTokens(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	t.Setenv("HOME", dir)
 	p := pack(t, "v1", subject("v2"), noise(50_000), annotations("v1"))
-	if _, err := open(t, addr+"/app", Options{}).Push(t.Context(), p, ""); err == nil || !strings.Contains(err.Error(), "docker login") {
+	if _, err := open(t, addr+"/app", Options{}).Push(t.Context(), p, "", nil); err == nil || !strings.Contains(err.Error(), "docker login") {
 		t.Errorf("without credentials: %v", err)
 	}
 	// As docker login leaves them.
@@ -68,7 +68,7 @@ func TestTokens(t *testing.T) {
 	if list := deltas(t, r, subject("v2")); len(list) != 1 {
 		t.Errorf("%v", list)
 	}
-	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), 0); err != nil {
+	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), FetchOptions{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -96,7 +96,7 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.wait = time.Millisecond
-		_, err = r.Push(t.Context(), pack(t, "v1", subject("v2"), []byte("x"), annotations("v1")), "")
+		_, err = r.Push(t.Context(), pack(t, "v1", subject("v2"), []byte("x"), annotations("v1")), "", nil)
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -23,17 +23,22 @@ import (
 // errTooLarge reports a package that has more bytes than it was listed with.
 var errTooLarge = errors.New("the package is larger than it is worth")
 
-// Fetch brings a package into dir, which it makes an OCI layout that
-// delta.Open reads. Every blob is verified; a download that breaks off goes on
-// where it stopped, also in a later call for the same dir. A package of more than limit bytes is refused before its
-// blobs are fetched; 0 is no limit.
-func (r *Repository) Fetch(ctx context.Context, desc ocispec.Descriptor, dir string, limit int64) error {
-	return r.FetchChecked(ctx, desc, dir, limit, nil)
+// FetchOptions tune a download.
+type FetchOptions struct {
+	// Limit refuses a package of more bytes before its blobs are fetched; 0 is
+	// no limit.
+	Limit int64
+	// Check, if set, sees the package's manifest before it is parsed and before
+	// anything else is fetched, and may refuse it.
+	Check func(manifest []byte) error
+	// Meter, if set, is told of the bytes of the blobs.
+	Meter Meter
 }
 
-// FetchChecked is Fetch with a look at the package's manifest, before it is parsed
-// and anything else is fetched; check may refuse it.
-func (r *Repository) FetchChecked(ctx context.Context, desc ocispec.Descriptor, dir string, limit int64, check func(manifest []byte) error) error {
+// Fetch brings a package into dir, which it makes an OCI layout that
+// delta.Open reads. Every blob is verified; a download that breaks off goes on
+// where it stopped, also in a later call for the same dir.
+func (r *Repository) Fetch(ctx context.Context, desc ocispec.Descriptor, dir string, opt FetchOptions) error {
 	if err := desc.Digest.Validate(); err != nil || desc.Digest.Algorithm() != digest.SHA256 {
 		return fmt.Errorf("%w: %q is no sha256 digest", format.ErrCorrupt, desc.Digest)
 	}
@@ -41,8 +46,8 @@ func (r *Repository) FetchChecked(ctx context.Context, desc ocispec.Descriptor, 
 	if err != nil {
 		return r.explain("package "+desc.Digest.String(), err)
 	}
-	if check != nil {
-		if err := check(raw); err != nil {
+	if opt.Check != nil {
+		if err := opt.Check(raw); err != nil {
 			return fmt.Errorf("package %s: %w", desc.Digest, err)
 		}
 	}
@@ -56,8 +61,8 @@ func (r *Repository) FetchChecked(ctx context.Context, desc ocispec.Descriptor, 
 		if err := b.Digest.Validate(); err != nil || b.Digest.Algorithm() != digest.SHA256 || b.Size < 0 || b.Size > maxSize {
 			return fmt.Errorf("%w: package %s names a blob %q of %d bytes", format.ErrCorrupt, desc.Digest, b.Digest, b.Size)
 		}
-		if size += b.Size; limit > 0 && size > limit {
-			return fmt.Errorf("package %s: %w: over %d bytes", desc.Digest, errTooLarge, limit)
+		if size += b.Size; opt.Limit > 0 && size > opt.Limit {
+			return fmt.Errorf("package %s: %w: over %d bytes", desc.Digest, errTooLarge, opt.Limit)
 		}
 	}
 	store := filepath.Join(dir, ocispec.ImageBlobsDir, digest.SHA256.String())
@@ -67,10 +72,14 @@ func (r *Repository) FetchChecked(ctx context.Context, desc ocispec.Descriptor, 
 	if err := os.WriteFile(filepath.Join(store, desc.Digest.Encoded()), raw, 0o600); err != nil {
 		return err
 	}
-	for _, b := range blobs {
-		if err := r.fetchBlob(ctx, b, filepath.Join(store, b.Digest.Encoded())); err != nil {
-			return r.explain("blob "+b.Digest.String()+" of package "+desc.Digest.String(), err)
-		}
+	blobs = distinct(blobs)
+	t := newTransfer(opt.Meter, blobs)
+	err = r.each(ctx, blobs, func(ctx context.Context, b ocispec.Descriptor) error {
+		err := r.fetchBlob(ctx, b, filepath.Join(store, b.Digest.Encoded()), t)
+		return r.explain("blob "+b.Digest.String()+" of package "+desc.Digest.String(), err)
+	})
+	if err != nil {
+		return err
 	}
 	index, err := json.Marshal(ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
@@ -109,7 +118,7 @@ func (r *Repository) manifest(ctx context.Context, desc ocispec.Descriptor) (raw
 
 // fetchBlob downloads a blob into a file, which may hold the beginning of it,
 // and verifies all of it.
-func (r *Repository) fetchBlob(ctx context.Context, desc ocispec.Descriptor, path string) error {
+func (r *Repository) fetchBlob(ctx context.Context, desc ocispec.Descriptor, path string, t *transfer) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -120,9 +129,10 @@ func (r *Repository) fetchBlob(ctx context.Context, desc ocispec.Descriptor, pat
 	if err != nil {
 		return err
 	}
+	t.add(at)
 	tries, wait := 0, r.wait
 	for at < desc.Size || desc.Size == 0 {
-		n, err := r.fetchRest(ctx, desc, at, io.MultiWriter(f, sum))
+		n, err := r.fetchRest(ctx, desc, at, io.MultiWriter(f, sum, t))
 		at += n
 		if err == nil {
 			break

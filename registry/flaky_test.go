@@ -66,7 +66,7 @@ func TestResume(t *testing.T) {
 			mustPush(t, r, p, "")
 			before := traffic.Received()
 			dir := t.TempDir()
-			if err := r.Fetch(t.Context(), p.Descriptor, dir, 0); err != nil {
+			if err := r.Fetch(t.Context(), p.Descriptor, dir, FetchOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			back, err := format.OpenPath(dir)
@@ -113,7 +113,7 @@ func TestRetries(t *testing.T) {
 		t.Errorf("%v", list)
 	}
 	failures.Store(2)
-	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), 0); err != nil {
+	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), FetchOptions{}); err != nil {
 		t.Error(err)
 	}
 	failures.Store(1 << 30)
@@ -140,7 +140,7 @@ func TestCorruptBlob(t *testing.T) {
 	r := open(t, addr+"/app", Options{Retries: 2})
 	p := pack(t, "v1", subject("v2"), noise(50_000), annotations("v1"))
 	mustPush(t, r, p, "")
-	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), 0); !errors.Is(err, format.ErrCorrupt) {
+	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), FetchOptions{}); !errors.Is(err, format.ErrCorrupt) {
 		t.Errorf("%v", err)
 	}
 }

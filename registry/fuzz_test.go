@@ -49,7 +49,7 @@ func FuzzDeltas(f *testing.F) {
 			if e.Size < 0 || e.Size > maxSize*format.MaxLayers || e.Manifest.Digest.Validate() != nil {
 				t.Errorf("%+v", e)
 			}
-			if err := r.Fetch(t.Context(), e.Manifest, t.TempDir(), 1<<20); err == nil && digest.FromBytes(rest) != e.Manifest.Digest {
+			if err := r.Fetch(t.Context(), e.Manifest, t.TempDir(), FetchOptions{Limit: 1 << 20}); err == nil && digest.FromBytes(rest) != e.Manifest.Digest {
 				t.Error("fetched what was not asked for")
 			}
 		}

@@ -8,9 +8,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-delta/docker-delta/format"
@@ -32,8 +32,9 @@ const listTries = 5
 
 // Push stores a package: its blobs as they are, those that the repository has
 // already not again, then its manifest, byte for byte, under tag if that is not
-// empty. With a subject, it can be found from the image that it rebuilds.
-func (r *Repository) Push(ctx context.Context, pkg *format.Package, tag string) (*Pushed, error) {
+// empty. With a subject, it can be found from the image that it rebuilds. meter,
+// if not nil, is told of the bytes of the blobs.
+func (r *Repository) Push(ctx context.Context, pkg *format.Package, tag string, meter Meter) (*Pushed, error) {
 	raw, err := pkg.RawManifest()
 	if err != nil {
 		return nil, err
@@ -42,55 +43,84 @@ func (r *Repository) Push(ctx context.Context, pkg *format.Package, tag string) 
 	if err != nil {
 		return nil, err
 	}
-	done := &Pushed{Manifest: pkg.Descriptor}
-	done.Manifest.Annotations = nil
-	open := func() (io.Reader, error) { return bytes.NewReader(config), nil }
-	if err := r.pushBlob(ctx, pkg.Manifest.Config, open, done); err != nil {
-		return nil, err
-	}
-	seen := map[digest.Digest]bool{}
-	for _, desc := range pkg.Manifest.Layers {
-		if seen[desc.Digest] {
-			continue
+	p := &pusher{r: r, open: func(desc ocispec.Descriptor) (io.Reader, error) {
+		if desc.Digest == pkg.Manifest.Config.Digest {
+			return bytes.NewReader(config), nil
 		}
-		seen[desc.Digest] = true
-		open := func() (io.Reader, error) {
-			s, err := pkg.Blob(desc.Digest)
-			if err != nil {
-				return nil, err
-			}
-			return io.NewSectionReader(s, 0, s.Size()), nil
-		}
-		if err := r.pushBlob(ctx, desc, open, done); err != nil {
+		s, err := pkg.Blob(desc.Digest)
+		if err != nil {
 			return nil, err
 		}
+		return io.NewSectionReader(s, 0, s.Size()), nil
+	}}
+	p.done.Manifest = pkg.Descriptor
+	p.done.Manifest.Annotations = nil
+	blobs := distinct(append([]ocispec.Descriptor{pkg.Manifest.Config}, pkg.Manifest.Layers...))
+	p.transfer = newTransfer(meter, blobs)
+	if err := r.each(ctx, blobs, p.push); err != nil {
+		return nil, err
 	}
-	return done, r.pushManifest(ctx, done.Manifest, raw, pkg.Manifest.Subject, tag)
+	return &p.done, r.pushManifest(ctx, p.done.Manifest, raw, pkg.Manifest.Subject, tag)
 }
 
-func (r *Repository) pushBlob(ctx context.Context, desc ocispec.Descriptor, open func() (io.Reader, error), done *Pushed) error {
-	blobs := r.remote.Blobs()
+// pusher sends blobs.
+type pusher struct {
+	r        *Repository
+	open     func(desc ocispec.Descriptor) (io.Reader, error)
+	transfer *transfer
+
+	mu   sync.Mutex
+	done Pushed
+}
+
+// push sends a blob unless the repository has it.
+func (p *pusher) push(ctx context.Context, desc ocispec.Descriptor) error {
+	blobs := p.r.remote.Blobs()
 	there, err := blobs.Exists(ctx, desc)
 	if err != nil {
-		return r.explain("blob "+desc.Digest.String(), err)
+		return p.r.explain("blob "+desc.Digest.String(), err)
 	}
 	if there {
-		done.Skipped++
+		p.transfer.add(desc.Size)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.done.Skipped++
 		return nil
 	}
-	err = r.again(ctx, func() error {
-		content, err := open()
+	err = p.r.again(ctx, func() error {
+		content, err := p.open(desc)
 		if err != nil {
 			return err
 		}
-		return blobs.Push(ctx, desc, content)
+		sent := &sentBytes{r: content, t: p.transfer}
+		err = blobs.Push(ctx, desc, sent)
+		if err != nil {
+			p.transfer.add(-sent.n)
+		}
+		return err
 	})
 	if err != nil {
-		return r.explain("sending blob "+desc.Digest.String(), err)
+		return p.r.explain("sending blob "+desc.Digest.String(), err)
 	}
-	done.Sent++
-	done.Bytes += desc.Size
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done.Sent++
+	p.done.Bytes += desc.Size
 	return nil
+}
+
+// sentBytes tells a transfer what is read.
+type sentBytes struct {
+	r io.Reader
+	t *transfer
+	n int64
+}
+
+func (s *sentBytes) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.n += int64(n)
+	s.t.add(int64(n))
+	return n, err
 }
 
 // again repeats what the transport cannot: a body that is read once.

@@ -38,9 +38,27 @@ type Options struct {
 	// Retries is how often a request that failed for a passing reason (the
 	// connection, or a server that is overloaded) is tried again; 0 is never.
 	Retries int
+	// Concurrency is how many blobs are sent or fetched at once; 0 means
+	// DefaultConcurrency.
+	Concurrency int
 	// Traffic, if set, counts what is sent and received.
 	Traffic *Traffic
 }
+
+// Parallel is how many blobs travel at once.
+func (o *Options) Parallel() int {
+	if o.Concurrency > 0 {
+		return o.Concurrency
+	}
+	return DefaultConcurrency
+}
+
+// DefaultConcurrency is how many blobs travel at once.
+const DefaultConcurrency = 4
+
+// Meter is told how many bytes of a transfer are done, of how many in all. It is
+// called from one goroutine at a time.
+type Meter func(done, total int64)
 
 // Repository is a repository in a registry.
 type Repository struct {
@@ -49,6 +67,7 @@ type Repository struct {
 	retries int
 	wait    time.Duration // before the first retry
 	opt     Options
+	slots   chan struct{} // one for each blob that travels
 }
 
 const (
@@ -102,6 +121,7 @@ func OpenMirrors(ctx context.Context, name string, opt Options) ([]*Repository, 
 
 func openAt(ctx context.Context, l location, opt Options) (*Repository, error) {
 	r := &Repository{named: l.named, retries: max(opt.Retries, 0), wait: 200 * time.Millisecond, opt: opt}
+	r.slots = make(chan struct{}, opt.Parallel())
 	var err error
 	if r.remote, err = remote.NewRepository(l.at.Name()); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.named, err)

@@ -98,7 +98,7 @@ func subject(name string) *ocispec.Descriptor {
 
 func mustPush(t *testing.T, r *Repository, p *format.Package, tag string) *Pushed {
 	t.Helper()
-	done, err := r.Push(t.Context(), p, tag)
+	done, err := r.Push(t.Context(), p, tag, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestPushListFetch(t *testing.T) {
 				t.Errorf("%d: %+v", i, e)
 			}
 			dir := t.TempDir()
-			if err := r.Fetch(t.Context(), e.Manifest, dir, e.Size); err != nil {
+			if err := r.Fetch(t.Context(), e.Manifest, dir, FetchOptions{Limit: e.Size}); err != nil {
 				t.Fatal(err)
 			}
 			back, err := format.OpenPath(dir)
@@ -169,7 +169,7 @@ func TestPushListFetch(t *testing.T) {
 			}
 			back.Close()
 		}
-		if err := r.Fetch(t.Context(), list[2].Manifest, t.TempDir(), list[2].Size-1); !errors.Is(err, errTooLarge) {
+		if err := r.Fetch(t.Context(), list[2].Manifest, t.TempDir(), FetchOptions{Limit: list[2].Size - 1}); !errors.Is(err, errTooLarge) {
 			t.Errorf("over the limit: %v", err)
 		}
 		if tags, err := r.Tags(t.Context()); err != nil || strings.Join(tags, " ") != "v0-v2" {
@@ -190,7 +190,7 @@ func TestConcurrentPush(t *testing.T) {
 			r := open(t, addr+"/app", Options{Retries: 5})
 			r.wait = 100 * time.Millisecond
 			wg.Go(func() {
-				if _, err := r.Push(t.Context(), p, ""); err != nil {
+				if _, err := r.Push(t.Context(), p, "", nil); err != nil {
 					t.Error(err)
 				}
 			})
@@ -242,7 +242,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("absent repository: %v", err)
 	}
 	absent := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: diffID, Size: 5}
-	if err := r.Fetch(t.Context(), absent, t.TempDir(), 0); !errors.Is(err, image.ErrNotFound) {
+	if err := r.Fetch(t.Context(), absent, t.TempDir(), FetchOptions{}); !errors.Is(err, image.ErrNotFound) {
 		t.Errorf("absent package: %v", err)
 	}
 	// A registry that speaks HTTP is not spoken to without leave, and found with it.
@@ -273,7 +273,7 @@ func TestLogin(t *testing.T) {
 	if err := os.WriteFile(authfile, []byte(`{}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, addr+"/app", opt).Push(t.Context(), p, ""); err == nil || !strings.Contains(err.Error(), "docker login") {
+	if _, err := open(t, addr+"/app", opt).Push(t.Context(), p, "", nil); err == nil || !strings.Contains(err.Error(), "docker login") {
 		t.Errorf("without credentials: %v", err)
 	}
 	testrig.Run(t, "skopeo", "login", "--tls-verify=false", "--authfile", authfile, "-u", testrig.User, "-p", testrig.Password, addr)

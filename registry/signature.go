@@ -28,14 +28,15 @@ func (r *Repository) PushSignature(ctx context.Context, pkg ocispec.Descriptor, 
 	// Some registries list an artifact with the media type of its config.
 	empty := ocispec.DescriptorEmptyJSON
 	empty.MediaType = format.ArtifactTypeSignature
-	done := &Pushed{}
-	for _, b := range []struct {
-		desc ocispec.Descriptor
-		data []byte
-	}{{empty, empty.Data}, {layer, text}} {
-		if err := r.pushBlob(ctx, b.desc, func() (io.Reader, error) { return bytes.NewReader(b.data), nil }, done); err != nil {
-			return err
+	blobs := []ocispec.Descriptor{empty, layer}
+	p := &pusher{r: r, transfer: newTransfer(nil, blobs), open: func(desc ocispec.Descriptor) (io.Reader, error) {
+		if desc.Digest == layer.Digest {
+			return bytes.NewReader(text), nil
 		}
+		return bytes.NewReader(empty.Data), nil
+	}}
+	if err := r.each(ctx, blobs, p.push); err != nil {
+		return err
 	}
 	empty.Data = nil
 	subject := ocispec.Descriptor{MediaType: pkg.MediaType, Digest: pkg.Digest, Size: pkg.Size}

@@ -83,7 +83,7 @@ func createDelta(t *testing.T, r *rig, from, to, repository string, exact delta.
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := repo.Push(t.Context(), d.Package(), "")
+	done, err := repo.Push(t.Context(), d.Package(), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

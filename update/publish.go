@@ -308,7 +308,9 @@ func (p *publisher) make(ctx context.Context, named reference.Named, base *targe
 			return err
 		}
 	}
-	pushed, err := p.repo.Push(ctx, d.Package(), tag)
+	meter := newMeter(&p.opt.Create.Resources, delta.Progress{Stage: "push"})
+	pushed, err := p.repo.Push(ctx, d.Package(), tag, meter.at)
+	meter.finish()
 	if err != nil {
 		return err
 	}

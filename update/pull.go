@@ -9,9 +9,11 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker/reference"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/registry"
 )
 
 // errOther reports a delta that gives another image than the registry's.
@@ -109,7 +111,9 @@ func (p *Plan) names() []string {
 
 // full pulls the layers that the host lacks.
 func (p *Plan) full(ctx context.Context, why error) (*Result, error) {
-	p.opt.progress("pull layers")
+	meter := newMeter(&p.opt.Resources, delta.Progress{Stage: "pull layers"})
+	defer meter.finish()
+	p.prefetch(meter)
 	var res image.Result
 	pull := func(img image.Image) error {
 		return again(ctx, p.opt.Registry.Retries, func() (err error) {
@@ -143,21 +147,8 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 		}
 	}
 	// All is fetched before any is applied, so that a chain does not fail late.
-	left := p.FullCost
-	for i, e := range p.Steps {
-		p.progressStep("fetch delta", i)
-		texts, err := p.signatures(ctx, e)
-		if err != nil {
-			return nil, err
-		}
-		err = p.repo.FetchChecked(ctx, e.Manifest, down.of(e), left, func(manifest []byte) error {
-			_, err := p.opt.Trust.OpenBytes(manifest, texts)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		left = max(left-e.Size, 1)
+	if err := p.fetch(ctx, down); err != nil {
+		return nil, err
 	}
 	for i, e := range p.Steps {
 		p.progressStep("apply delta", i)
@@ -192,6 +183,33 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 	}
 	down.done(p.Steps)
 	return &Result{Result: res, Way: Deltas, Fetched: p.Fetched()}, p.check(res)
+}
+
+// fetch downloads all steps, several at once.
+func (p *Plan) fetch(ctx context.Context, down *downloads) error {
+	left := p.FullCost
+	g, ctx := errgroup.WithContext(ctx)
+	for i, e := range p.Steps {
+		limit := left
+		left = max(left-e.Size, 1)
+		texts, err := p.signatures(ctx, e)
+		if err != nil {
+			return errors.Join(err, g.Wait())
+		}
+		g.Go(func() error {
+			step := delta.Progress{Stage: "fetch delta", Layer: i + 1, Layers: len(p.Steps)}
+			meter := newMeter(&p.opt.Resources, step)
+			defer meter.finish()
+			return p.repo.Fetch(ctx, e.Manifest, down.of(e), registry.FetchOptions{
+				Limit: limit, Meter: meter.at,
+				Check: func(manifest []byte) error {
+					_, err := p.opt.Trust.OpenBytes(manifest, texts)
+					return err
+				},
+			})
+		})
+	}
+	return g.Wait()
 }
 
 func (p *Plan) progressStep(stage string, i int) {

@@ -164,7 +164,7 @@ func TestSignedForAnotherImage(t *testing.T) {
 	thief.release(1, "v1")
 	thief.release(2, "v2")
 	dir := filepath.Join(t.TempDir(), "delta")
-	if err := repo.Fetch(ctx, list[0].Manifest, dir, 0); err != nil {
+	if err := repo.Fetch(ctx, list[0].Manifest, dir, registry.FetchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	texts, err := repo.Signatures(ctx, list[0].Manifest.Digest)
@@ -183,7 +183,7 @@ func TestSignedForAnotherImage(t *testing.T) {
 	if err := to.PushSignature(ctx, list[0].Manifest, texts[0], ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := to.Push(ctx, d.Package(), ""); err != nil {
+	if _, err := to.Push(ctx, d.Package(), "", nil); err != nil {
 		t.Fatal(err)
 	}
 	thief.refuses(t, "v2", hold(t, 1), "was signed for an image called", trust(key))

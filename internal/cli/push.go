@@ -20,11 +20,13 @@ import (
 // registryFlags are imageFlags and what concerns registries alone.
 type registryFlags struct {
 	imageFlags
-	retries int
+	retries     int
+	concurrency int
 }
 
 func (f *registryFlags) register(c *cobra.Command) {
 	f.imageFlags.register(c)
+	c.Flags().IntVar(&f.concurrency, "concurrency", registry.DefaultConcurrency, "how many blobs to send or fetch at once")
 	c.Flags().IntVar(&f.retries, "retry-times", 3, "how often a failed request to a registry is tried again")
 }
 
@@ -33,7 +35,10 @@ func (a *app) registryOptions(f *registryFlags) (registry.Options, error) {
 	if err == nil && f.retries < 0 {
 		err = usageError{fmt.Errorf("--retry-times %d: give a number of times", f.retries)}
 	}
-	return registry.Options{Options: opt, Retries: f.retries}, err
+	if err == nil && f.concurrency < 1 {
+		err = usageError{fmt.Errorf("--concurrency %d: give a number of blobs", f.concurrency)}
+	}
+	return registry.Options{Options: opt, Retries: f.retries, Concurrency: f.concurrency}, err
 }
 
 func (a *app) push() *cobra.Command {
@@ -102,13 +107,18 @@ func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, sign *si
 	if err != nil {
 		return err
 	}
-	a.ui.progress(delta.Progress{Stage: "push"})
+	step := delta.Progress{Stage: "push"}
+	a.ui.progress(step)
 	if sign.secret != nil {
 		if err := update.PushSignature(ctx, repo, d.Package(), sign.secret, sign.comment, tag); err != nil {
 			return err
 		}
 	}
-	done, err := repo.Push(ctx, d.Package(), tag)
+	done, err := repo.Push(ctx, d.Package(), tag, func(done, total int64) {
+		a.ui.progress(delta.Progress{Stage: step.Stage, Done: done, Total: total})
+	})
+	step.Finished = true
+	a.ui.progress(step)
 	if err != nil {
 		return err
 	}
