@@ -204,7 +204,10 @@ func (t *text) packages() {
 	}
 	list = list[:min(len(list), t.opt.Top)]
 	for _, p := range list {
-		s := statusMarks[p.Status] + " " + p.Kind + " " + Show(p.Name) + " " + Show(p.versions())
+		s := statusMarks[p.Status] + " " + p.Kind + " " + Show(p.Name)
+		if v := p.versions(); v != "" {
+			s += " " + Show(v)
+		}
 		if p.Where != "" {
 			s += ", " + Show(p.Where)
 		}
