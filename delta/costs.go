@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -142,25 +143,26 @@ func within(s diff.Share, off, n int64) diff.Share {
 	return diff.Share{Off: from, Len: to - from, Bytes: s.Bytes * float64(to-from) / float64(s.Len)}
 }
 
-// Costs says where the bytes of every coded layer of a target are, as
+// Costs says where the bytes of every coded layer of the chosen targets are, as
 // [Created.Costs] does, by rebuilding them from the base. A layer whose
 // compressed blob is carried whole is one entry without a path.
 func (d *Delta) Costs(ctx context.Context, base image.Image, opt RebuildOptions) ([]LayerCosts, error) {
-	r, err := d.Rebuild(ctx, base, opt)
+	targets, err := d.choose(opt)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	w, err := d.rebuild(ctx, targets, base, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
 	var list []LayerCosts
-	for _, n := range slices.Sorted(slices.Values(r.t.Layers)) {
+	for _, n := range slices.Sorted(maps.Keys(w.wanted)) {
 		entry := &d.pkg.Config.Layers[n]
-		if len(list) > 0 && list[len(list)-1].DiffID == entry.DiffID {
-			continue // an image may have a layer twice
-		}
 		switch entry.Carried {
 		case format.CarriedDelta:
 			opt.progress(Progress{Stage: "decode", Layer: n + 1, Layers: len(d.pkg.Config.Layers)})
-			c, err := r.work.costs(ctx, n)
+			c, err := w.costs(ctx, n)
 			if err != nil {
 				return nil, classify(fmt.Errorf("layer %s: %w", entry.DiffID, err))
 			}

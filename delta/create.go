@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -32,10 +33,20 @@ type Input struct {
 	// Targets are what the receiver is to have: usually one, or one for each
 	// platform.
 	Targets []image.Image
-	// Index is the image index that names the targets' manifests, if all of
-	// them are to come back under its digest.
-	Index          []byte
-	IndexMediaType string
+	// BaseOf gives for each target the number of its own base in Bases, or -1: it
+	// copies from there what it can, and from others what they alone have. If it
+	// is nil, a target's own base is that which has most contents in common.
+	BaseOf []int
+	// Indexes are image indexes that name the targets' manifests, to come back
+	// under their digests; an index that names another comes after it.
+	Indexes []image.NamedIndex
+	// Artifacts are what indexes name beside images, see [image.Set.Artifacts].
+	Artifacts []image.Image
+}
+
+// all lists targets and artifacts.
+func (in *Input) all() []image.Image {
+	return append(slices.Clone(in.Targets), in.Artifacts...)
 }
 
 // Created tells what Create has written.
@@ -57,6 +68,12 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 	if len(in.Targets) == 0 {
 		return nil, errors.New("no target image")
 	}
+	if in.BaseOf != nil && (len(in.BaseOf) != len(in.Targets) || slices.Max(in.BaseOf) >= len(in.Bases)) {
+		return nil, errors.New("bases of targets that are not there")
+	}
+	if len(in.Indexes) > 0 && opt.Exact == ExactOff {
+		return nil, errors.New("an index names manifests, which are left out without exactness")
+	}
 	c := &creator{opt: opt, dir: opt.dir(), meta: newMetadata(), config: &format.Config{FormatVersion: format.Version}}
 	defer c.close()
 	if err := c.read(ctx, in); err != nil {
@@ -65,10 +82,10 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 	if err := c.unwrap(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.findRecipes(ctx); err != nil {
+	if err := c.findRecipes(ctx, in); err != nil {
 		return nil, err
 	}
-	if err := c.encode(ctx); err != nil {
+	if err := c.encode(ctx, in); err != nil {
 		return nil, err
 	}
 	if err := c.dir.Failed(); err != nil {
@@ -109,11 +126,11 @@ func (c *creator) close() {
 
 // encode codes every changed layer against the reference and the layers
 // before it.
-func (c *creator) encode(ctx context.Context) error {
+func (c *creator) encode(ctx context.Context, in Input) error {
 	base := streams(c.bases)
 	ref, addr := layer.NewReference(base)
 	c.meta.parts[referencePart] = ref.AppendBinary(nil)
-	inv := layer.NewInventory(base, addr)
+	stock := c.takeStock(in, addr)
 	var space layer.Concat
 	space.Add(ref, 0, ref.Size())
 	opt := diff.Options{Level: c.opt.Level, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf}
@@ -126,18 +143,18 @@ func (c *creator) encode(ctx context.Context) error {
 		opt.Progress = func(stage diff.Stage, done, total int64) {
 			c.opt.progress(Progress{Stage: string(stage), Layer: i + 1, Layers: len(changed), Done: done, Total: total, Finished: done >= total})
 		}
-		if err := c.encodeLayer(ctx, p, &space, inv, search, opt); err != nil {
+		if err := c.encodeLayer(ctx, p, &space, stock.of(p.of), search, opt); err != nil {
 			return fmt.Errorf("target layer %d: %w", i+1, err)
 		}
 		plain := layer.Plain(p.stream)
 		at := space.Add(plain, 0, plain.Size())
-		inv.AddPlain(p.stream, at)
+		stock.addPlain(p.of, p.stream, at)
 		search = append(search, diff.Extent{Off: at, Len: plain.Size()})
 	}
 	return nil
 }
 
-func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Concat, inv *layer.Inventory, search []diff.Extent, opt diff.Options) error {
+func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Concat, inv inventories, search []diff.Extent, opt diff.Options) error {
 	f, err := c.create()
 	if err != nil {
 		return err

@@ -30,21 +30,9 @@ func (c *creator) write(ctx context.Context, w io.Writer, in Input) (*Created, e
 		}
 		c.config.Bases = append(c.config.Bases, b)
 	}
-	var subject *ocispec.Descriptor
-	for _, img := range in.Targets {
-		t, err := c.target(img)
-		if err != nil {
-			return nil, err
-		}
-		if t.Manifest != nil && subject == nil {
-			subject = &ocispec.Descriptor{MediaType: t.Manifest.MediaType, Digest: t.Manifest.Digest, Size: t.Manifest.Size}
-		}
-		c.config.Targets = append(c.config.Targets, t)
-	}
-	if in.Index != nil {
-		part := c.part(in.Index, in.IndexMediaType)
-		c.config.Index = &part
-		subject = &ocispec.Descriptor{MediaType: in.IndexMediaType, Digest: part.Digest, Size: part.Size}
+	subject, err := c.describeTargets(in)
+	if err != nil {
+		return nil, err
 	}
 	packed, err := c.meta.pack(ctx, c.opt.Level)
 	if err != nil {
@@ -60,6 +48,72 @@ func (c *creator) write(ctx context.Context, w io.Writer, in Input) (*Created, e
 		return nil, err
 	}
 	return &Created{Config: c.config, Size: count.n, Inexact: c.inexact, Costs: c.costs}, nil
+}
+
+// describeTargets lists targets, artifacts and indexes, and gives what the package
+// as a whole rebuilds: a manifest or an index; nil for a bundle, which belongs to
+// none of its images.
+func (c *creator) describeTargets(in Input) (subject *ocispec.Descriptor, err error) {
+	platforms := make(map[string]bool)
+	inner := namedBy(in.Indexes)
+	var tops []ocispec.Descriptor
+	top := func(p *format.Part) {
+		if p == nil {
+			tops = append(tops, ocispec.Descriptor{})
+		} else if !inner[p.Digest] {
+			tops = append(tops, ocispec.Descriptor{MediaType: p.MediaType, Digest: p.Digest, Size: p.Size})
+		}
+	}
+	for _, img := range in.Targets {
+		t, err := c.target(img)
+		if err != nil {
+			return nil, err
+		}
+		platforms[t.Platform] = true
+		top(t.Manifest)
+		c.config.Targets = append(c.config.Targets, t)
+	}
+	for _, img := range in.Artifacts {
+		t, err := c.target(img)
+		if err != nil {
+			return nil, err
+		}
+		t.Names, t.Platform = nil, ""
+		c.config.Artifacts = append(c.config.Artifacts, t)
+	}
+	for _, ix := range in.Indexes {
+		names := ix.Names
+		if c.opt.Names != nil && names != nil {
+			names = c.opt.Names
+		}
+		part := c.part(ix.Raw, ix.Descriptor.MediaType)
+		c.config.Indexes = append(c.config.Indexes, format.Index{Names: names, Part: part})
+		top(&part)
+	}
+	if len(platforms) < len(in.Targets) {
+		c.config.Requires = append(c.config.Requires, format.FeatureBundle)
+	}
+	if len(in.Indexes) > 0 {
+		c.config.Requires = append(c.config.Requires, format.FeatureIndex)
+	}
+	if len(platforms) == len(in.Targets) && len(in.Indexes) == 0 { // at most one for each platform, by the way of the first
+		tops = tops[:1]
+	}
+	if len(tops) == 1 && tops[0].Digest != "" {
+		subject = &tops[0]
+	}
+	return subject, nil
+}
+
+// namedBy gives the digests of all that the indexes name.
+func namedBy(indexes []image.NamedIndex) map[digest.Digest]bool {
+	named := make(map[digest.Digest]bool)
+	for _, ix := range indexes {
+		for _, d := range ix.Manifests {
+			named[d.Digest] = true
+		}
+	}
+	return named
 }
 
 func (c *creator) part(b []byte, mediaType string) format.Part {

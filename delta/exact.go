@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
@@ -29,7 +31,7 @@ type blobRecipe struct {
 // findRecipes describes the targets' layers with their blobs, and finds for
 // every compressed one how it is rebuilt. Also blobs of layers that the base
 // has need a recipe: the receiver's base may be kept where blobs are not.
-func (c *creator) findRecipes(ctx context.Context) error {
+func (c *creator) findRecipes(ctx context.Context, in Input) error {
 	found := make([][]blobRecipe, len(c.targets))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.opt.workers())
@@ -69,13 +71,32 @@ func (c *creator) findRecipes(ctx context.Context) error {
 					entry.Carried, entry.Data = format.CarriedBlob, d.Digest
 				}
 			case r.why != nil:
-				c.inexact = append(c.inexact, fmt.Sprintf("%s: %v", d.Digest, r.why))
+				c.inexact = append(c.inexact, fmt.Sprintf("%s%s: %v", d.Digest, imagesWith(in, d.Digest), r.why))
 			}
 			entry.Blobs = append(entry.Blobs, b)
 		}
 		c.config.Layers = append(c.config.Layers, entry)
 	}
 	return nil
+}
+
+// imagesWith says which of several images have a blob.
+func imagesWith(in Input, blob digest.Digest) string {
+	if len(in.Targets) < 2 {
+		return ""
+	}
+	var list []string
+	for _, img := range in.Targets {
+		name := platform(img)
+		if len(in.Indexes) == 0 {
+			name = first(append(slices.Clone(img.Names()), digest.FromBytes(img.Config()).String()))
+		}
+		has := func(l image.Layer) bool { return l.Blob() != nil && l.Blob().Digest == blob }
+		if slices.ContainsFunc(img.Layers(), has) && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return " of " + strings.Join(list, ", ")
 }
 
 func (c *creator) findRecipe(ctx context.Context, p *pooled, b image.Layer) (res blobRecipe, err error) {

@@ -40,7 +40,7 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 	if err := c.unwrap(ctx); err != nil {
 		return err
 	}
-	if err := c.encode(ctx); err != nil {
+	if err := c.encode(ctx, Input{}); err != nil {
 		return err
 	}
 	if err := c.dir.Failed(); err != nil {
@@ -124,14 +124,19 @@ func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.Patc
 		return err
 	}
 	defer pages.Close()
-	if err := coded.decoder.Needs(func(e diff.Extent) error { return pages.Want(e.Off, e.Len) }); err != nil {
+	use := ref.NewUsage()
+	need := func(e diff.Extent) error {
+		use.Add(e.Off, e.Len)
+		return pages.Want(e.Off, e.Len)
+	}
+	if err := coded.decoder.Needs(need); err != nil {
 		return fmt.Errorf("%w: %v", format.ErrCorrupt, err)
 	}
 	pages.Lend(0, h.Old.Size, old)
 	if err := pages.Seal(); err != nil {
 		return err
 	}
-	if err := ref.Gather(ctx, pages, opt.workers(), nil); err != nil { // the only layer is lent
+	if err := ref.Gather(ctx, pages, use, opt.workers(), nil); err != nil { // the only layer is lent
 		return err
 	}
 	sum := &summer{h: sha256.New(), w: w}

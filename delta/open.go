@@ -75,9 +75,14 @@ func (d *Delta) parse(ctx context.Context) error {
 // Config says of them.
 func (d *Delta) checkParts() error {
 	c := d.pkg.Config
-	parts := []*format.Part{c.Index}
-	for i := range c.Targets {
-		parts = append(parts, &c.Targets[i].Config, c.Targets[i].Manifest)
+	var parts []*format.Part
+	for _, list := range [][]format.Target{c.Targets, c.Artifacts} {
+		for i := range list {
+			parts = append(parts, &list[i].Config, list[i].Manifest)
+		}
+	}
+	for i := range c.Indexes {
+		parts = append(parts, &c.Indexes[i].Part)
 	}
 	for _, p := range parts {
 		if p == nil {

@@ -11,14 +11,14 @@ const maxCandidates = 4
 // planner cuts the plain face of a target stream into pieces and says what
 // each may resemble.
 type planner struct {
-	inv    *layer.Inventory
+	inv    inventories
 	size   int64       // of the reference
 	header layer.Place // the last one that had a counterpart
 	next   int64       // address behind the counterpart of the piece before
 	pieces []diff.Piece
 }
 
-func plan(inv *layer.Inventory, size int64, s *layer.Stream) *planner {
+func plan(inv inventories, size int64, s *layer.Stream) *planner {
 	p := &planner{inv: inv, size: size, next: -1}
 	p.nodes(s.Nodes)
 	return p

@@ -23,6 +23,7 @@ type pooled struct {
 	stream *layer.Stream
 	blobs  []image.Layer // of a target: one for each distinct compressed form
 	entry  int           // in Config.Layers, -1 for a layer that only bases have
+	of     int           // number of the first target, or artifact behind them, that has it
 }
 
 // changed lists the target layers that no base has.
@@ -48,7 +49,7 @@ func (c *creator) read(ctx context.Context, in Input) error {
 			}
 		}
 	}
-	for _, img := range in.Targets {
+	for i, img := range in.all() {
 		for _, l := range img.Layers() {
 			p := c.pool[l.DiffID()]
 			if p == nil {
@@ -56,7 +57,7 @@ func (c *creator) read(ctx context.Context, in Input) error {
 				c.pool[l.DiffID()] = p
 			}
 			if p.entry < 0 {
-				p.entry = len(c.targets)
+				p.entry, p.of = len(c.targets), i
 				c.targets = append(c.targets, p)
 			}
 			p.addBlob(l)

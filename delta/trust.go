@@ -108,6 +108,9 @@ func (d *Delta) Allows(names ...string) error {
 	for _, t := range d.pkg.Config.Targets {
 		targets = append(targets, normal(t.Names)...)
 	}
+	for _, ix := range d.pkg.Config.Indexes {
+		targets = append(targets, normal(ix.Names)...)
+	}
 	for _, b := range d.pkg.Config.Bases {
 		bases = append(bases, normal(b.Names)...)
 	}

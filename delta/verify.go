@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
 )
@@ -33,33 +35,36 @@ func (d *Delta) Verify(ctx context.Context, base image.Image, opt RebuildOptions
 	if base == nil && len(c.Bases) > 0 {
 		return nil
 	}
-	for i := range c.Targets {
-		if opt.Platform != "" && c.Targets[i].Platform != opt.Platform {
-			continue
-		}
-		if err := d.verifyTarget(ctx, &c.Targets[i], base, opt); err != nil {
+	set, err := d.RebuildSet(ctx, base, opt)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	proved := make(map[digest.Digest]bool)
+	for _, img := range set.Images {
+		if err := verifyImage(ctx, img, proved, opt); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Delta) verifyTarget(ctx context.Context, t *format.Target, base image.Image, opt RebuildOptions) error {
-	r, err := d.rebuild(ctx, t, base, opt)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	layers := r.Layers()
+// verifyImage reads all layers, but those that were proved for another image.
+func verifyImage(ctx context.Context, img image.Image, proved map[digest.Digest]bool, opt RebuildOptions) error {
+	layers := img.Layers()
 	for i, l := range layers {
-		opt.progress(Progress{Stage: "verify", Layer: i + 1, Layers: len(layers)})
-		open := l.Plain
-		if l.Blob() != nil {
-			open = l.Compressed // which proves the decompressed tar on its way
+		id, open := l.DiffID(), l.Plain
+		if b := l.Blob(); b != nil {
+			id, open = b.Digest, l.Compressed // which proves the decompressed tar on its way
 		}
+		if proved[id] {
+			continue
+		}
+		opt.progress(Progress{Stage: "verify", Layer: i + 1, Layers: len(layers)})
 		if err := drain(ctx, open); err != nil {
 			return fmt.Errorf("layer %s: %w", l.DiffID(), err)
 		}
+		proved[id] = true
 	}
 	return nil
 }

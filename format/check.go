@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 )
 
 // features are the required features that this version knows.
-var features = map[string]bool{}
+var features = map[string]bool{FeatureBundle: true, FeatureIndex: true}
 
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
@@ -99,15 +100,34 @@ func (c *Config) check() error {
 		}
 		seen[l.DiffID] = true
 	}
-	if p := c.Index; p != nil {
-		if err := p.check("index"); err != nil {
+	for i := range c.Indexes {
+		if err := c.Indexes[i].check(fmt.Sprintf("index %d", i)); err != nil {
 			return err
 		}
 	}
+	if max(len(c.Targets), len(c.Bases), len(c.Artifacts), len(c.Indexes)) > MaxTargets {
+		return corrupt("over %d images", MaxTargets)
+	}
+	platforms := make(map[string]bool)
 	for i := range c.Targets {
-		if err := c.checkTarget(i); err != nil {
+		if err := c.checkTarget(&c.Targets[i], fmt.Sprintf("target %d", i)); err != nil {
 			return err
 		}
+		platforms[c.Targets[i].Platform] = true
+	}
+	for i := range c.Artifacts {
+		if err := c.checkTarget(&c.Artifacts[i], fmt.Sprintf("artifact %d", i)); err != nil {
+			return err
+		}
+		if c.Artifacts[i].Manifest == nil {
+			return corrupt("artifact %d has no manifest", i)
+		}
+	}
+	if len(c.Indexes)+len(c.Artifacts) > 0 && !slices.Contains(c.Requires, FeatureIndex) {
+		return corrupt("it holds an index, and does not require %q", FeatureIndex)
+	}
+	if len(platforms) < len(c.Targets) && !slices.Contains(c.Requires, FeatureBundle) {
+		return corrupt("it holds several images for one platform, and does not require %q", FeatureBundle)
 	}
 	return nil
 }
@@ -157,22 +177,21 @@ func (p *Part) check(what string) error {
 	return nil
 }
 
-func (c *Config) checkTarget(i int) error {
-	t := &c.Targets[i]
+func (c *Config) checkTarget(t *Target, what string) error {
 	for _, p := range []*Part{&t.Config, t.Manifest} {
 		if p == nil {
 			continue
 		}
-		if err := p.check(fmt.Sprintf("target %d", i)); err != nil {
+		if err := p.check(what); err != nil {
 			return err
 		}
 	}
 	if len(t.Layers) > MaxLayers {
-		return corrupt("target %d has over %d layers", i, MaxLayers)
+		return corrupt("%s has over %d layers", what, MaxLayers)
 	}
 	for _, n := range t.Layers {
 		if n < 0 || n >= len(c.Layers) {
-			return corrupt("target %d names layer %d of %d", i, n, len(c.Layers))
+			return corrupt("%s names layer %d of %d", what, n, len(c.Layers))
 		}
 	}
 	return nil

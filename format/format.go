@@ -62,6 +62,16 @@ const (
 	MaxMetadata = 64 << 20 // bytes of metadata, coded or not
 	MaxLayers   = 4096     // layers in a base or target
 	MaxMembers  = 8192     // members of the tar
+	MaxTargets  = 1024     // bases or targets
+)
+
+// Features that a package may require of its readers.
+const (
+	// FeatureBundle is required by a package with several images for one
+	// platform, so that a reader that chooses by platform alone refuses it.
+	FeatureBundle = "bundle"
+	// FeatureIndex is required by a package with indexes.
+	FeatureIndex = "index"
 )
 
 var (
@@ -84,9 +94,13 @@ type Config struct {
 	Bases []Base `json:"bases,omitempty"`
 	// Targets are the images that the package rebuilds.
 	Targets []Target `json:"targets"`
-	// Index is the exact image index that names the targets' manifests, where
-	// the package holds all platforms of an image.
-	Index *Part `json:"index,omitempty"`
+	// Artifacts are what the indexes name beside images, such as attestations.
+	// Their layers are blobs that are not compressed, whatever is in them.
+	Artifacts []Target `json:"artifacts,omitempty"`
+	// Indexes are exact image indexes that name the targets' manifests, where
+	// the package holds all platforms of an image. An index that names another
+	// comes after it.
+	Indexes []Index `json:"indexes,omitempty"`
 	// Reference lists the base layers, by DiffID, that make up the reference,
 	// in the order of their addresses.
 	Reference []ReferenceLayer `json:"reference,omitempty"`
@@ -123,6 +137,12 @@ type Target struct {
 	// Layers are the image's layers, lowest first, as numbers into
 	// Config.Layers.
 	Layers []int `json:"layers"`
+}
+
+// Index is an image index that the package rebuilds.
+type Index struct {
+	Names []string `json:"names,omitempty"`
+	Part
 }
 
 // Part is a run of the metadata.

@@ -74,32 +74,26 @@ func (a *archiveSink) bytes(name string, b []byte) error {
 	return a.file(name, int64(len(b)), bytes.NewReader(b))
 }
 
-// finish writes the manifest and the tables of contents. withOCI false leaves out
-// the OCI part, withDocker false docker's.
-func (a *archiveSink) finish(c *copied, names []string, refName string, withOCI, withDocker bool) error {
+// finish writes manifests, indexes and the tables of contents. withOCI false
+// leaves out the OCI part, withDocker false docker's.
+func (a *archiveSink) finish(set *Images, all []*copied, refName string, withOCI, withDocker bool) error {
 	if withOCI {
-		if !a.seen[c.desc.Digest] {
-			if err := a.bytes(blobPath(c.desc.Digest), c.manifest); err != nil {
-				return err
-			}
-		}
-		index, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2},
-			MediaType: ocispec.MediaTypeImageIndex, Manifests: namedDescriptors(c.desc, names, refName)})
-		if err != nil {
-			return err
-		}
-		if err := a.bytes("index.json", index); err != nil {
+		if err := a.finishOCI(set, all, refName); err != nil {
 			return err
 		}
 	}
 	if withDocker {
 		// Full names, as Skopeo writes them: docker shortens what it reads, and
 		// podman would take a short name for one of localhost.
-		e := dockerEntry{Config: blobPath(c.config.Digest), RepoTags: append([]string{}, names...), Layers: []string{}}
-		for _, l := range c.layers {
-			e.Layers = append(e.Layers, blobPath(l.Digest))
+		list := []dockerEntry{}
+		for i, c := range all {
+			e := dockerEntry{Config: blobPath(c.config.Digest), RepoTags: append([]string{}, set.Images[i].Names...), Layers: []string{}}
+			for _, l := range c.layers {
+				e.Layers = append(e.Layers, blobPath(l.Digest))
+			}
+			list = append(list, e)
 		}
-		raw, err := json.Marshal([]dockerEntry{e})
+		raw, err := json.Marshal(list)
 		if err != nil {
 			return err
 		}
@@ -113,6 +107,32 @@ func (a *archiveSink) finish(c *copied, names []string, refName string, withOCI,
 		}
 	}
 	return a.tw.Close()
+}
+
+func (a *archiveSink) finishOCI(set *Images, all []*copied, refName string) error {
+	document := func(d digest.Digest, raw []byte) error {
+		if a.seen[d] {
+			return nil
+		}
+		a.seen[d] = true
+		return a.bytes(blobPath(d), raw)
+	}
+	for _, c := range all {
+		if err := document(c.desc.Digest, c.manifest); err != nil {
+			return err
+		}
+	}
+	for _, ix := range set.Indexes {
+		if err := document(ix.Descriptor.Digest, ix.Raw); err != nil {
+			return err
+		}
+	}
+	index, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageIndex, Manifests: namedEntries(set.contents(all), refName)})
+	if err != nil {
+		return err
+	}
+	return a.bytes("index.json", index)
 }
 
 var ociLayoutFile = []byte(`{"imageLayoutVersion":"1.0.0"}`)
@@ -145,59 +165,81 @@ func namedDescriptors(desc ocispec.Descriptor, names []string, refName string) [
 	return out
 }
 
+// namedEntries lists the descriptors of a table of contents under their names;
+// refName is for the only one. A tag that several of them have names none of
+// them, so these get their full names for the standard annotation.
+func namedEntries(entries []entry, refName string) []ocispec.Descriptor {
+	tags := make(map[string]int)
+	for _, e := range entries {
+		for _, n := range e.names {
+			tags[tagOf(n)]++
+		}
+	}
+	list := []ocispec.Descriptor{}
+	for _, e := range entries {
+		for _, d := range namedDescriptors(e.desc, e.names, refName) {
+			if full := d.Annotations[containerdNameAnnotation]; len(entries) > 1 && tags[tagOf(full)] > 1 {
+				d.Annotations[ocispec.AnnotationRefName] = full
+			}
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 // writeArchive writes docker-archive, oci-archive and the standard output.
-func writeArchive(ctx context.Context, r Reference, img Image, opt *WriteOptions) (Result, error) {
+func writeArchive(ctx context.Context, r Reference, set *Images, opt *WriteOptions) ([]Result, error) {
 	var w io.Writer = opt.Stdout
 	var f *atomicfile.File
 	if r.Transport != Stdio {
 		var err error
 		if f, err = atomicfile.Create(r.Path); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		defer f.Abort()
 		w = f
 	} else if w == nil {
-		return Result{}, fmt.Errorf("there is no standard output to write to")
+		return nil, fmt.Errorf("there is no standard output to write to")
 	}
 	s := newArchiveSink(w)
-	c := &copier{img: img, form: Plain, opt: opt, sink: s}
-	names, refName := opt.Names, ""
+	form, compress, refName := Plain, AutoCompression, ""
 	docker := r.Transport != OCIArchive
-	if docker && r.Select != "" {
-		full, err := NormalizeName(r.Select)
-		if err != nil {
-			return Result{}, err
+	if docker {
+		if err := set.oneOfEach("a docker-archive"); err != nil {
+			return nil, err
 		}
-		names = addName([]string{full}, "")
-		for _, n := range opt.Names {
-			names = addName(names, n)
+		if r.Select != "" {
+			full, err := NormalizeName(r.Select)
+			if err != nil {
+				return nil, err
+			}
+			names := addName([]string{full}, "")
+			for _, n := range set.Images[0].Names {
+				names = addName(names, n)
+			}
+			set.Images[0].Names = names
 		}
-	}
-	if !docker {
+	} else {
 		refName = r.Select
-		c.compress = opt.Compression
+		compress = opt.Compression
 		if opt.Form != Plain {
-			c.form = Exact
+			form = Exact
 		}
 	}
-	done, err := c.copy(ctx)
+	all, err := set.copy(ctx, s, form, compress, opt, nil)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	if err := s.finish(done, names, refName, true, docker); err != nil {
-		return Result{}, err
+	if err := s.finish(set, all, refName, true, docker); err != nil {
+		return nil, err
 	}
 	if f != nil {
 		if err := ctx.Err(); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		if err := f.Commit(); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 	}
-	done.result.Names = names
-	if refName != "" {
-		done.result.Names = append([]string{refName}, names...)
-	}
-	return done.result, nil
+	return set.results(all, refName), nil
 }

@@ -15,19 +15,19 @@ import (
 	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
-// writeLayout adds an image to an OCI layout directory, or makes one. Blobs
-// appear one by one, whole; the image becomes visible with the new index.json,
+// writeLayout adds images to an OCI layout directory, or makes one. Blobs
+// appear one by one, whole; the images become visible with the new index.json,
 // which is exchanged under a lock.
-func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions) (_ Result, err error) {
+func writeLayout(ctx context.Context, r Reference, set *Images, opt *WriteOptions) (_ []Result, err error) {
 	dir := filepath.Clean(atomicfile.Resolve(r.Path))
 	s := &dirSink{name: func(d digest.Digest) string { return filepath.Join(dir, filepath.FromSlash(blobPath(d))) }}
 	if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, os.ErrNotExist) {
-		return Result{}, hint(fmt.Errorf("there is no directory %s", filepath.Dir(dir)), "make it first")
+		return nil, hint(fmt.Errorf("there is no directory %s", filepath.Dir(dir)), "make it first")
 	}
 	unlock, err := s.makeLocked(ctx, dir)
 	if err != nil {
 		s.undo()
-		return Result{}, err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -40,42 +40,45 @@ func writeLayout(ctx context.Context, r Reference, img Image, opt *WriteOptions)
 		tempfile.Sweep(filepath.Join(dir, filepath.FromSlash(d)))
 	}
 	if err := checkLayout(dir); err != nil {
-		return Result{}, err
+		return nil, err
 	}
 	// This file goes first, so that what a crash leaves can be used again.
 	layoutFile := filepath.Join(dir, ocispec.ImageLayoutFile)
 	if _, err := os.Stat(layoutFile); err != nil {
 		if err := atomicfile.WriteFile(layoutFile, ociLayoutFile); err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		s.made = append(s.made, layoutFile)
 	}
-	c := &copier{img: img, form: Exact, compress: opt.Compression, opt: opt, sink: s}
+	form := Exact
 	if opt.Form == Plain {
-		c.form = Plain
+		form = Plain
 	}
-	done, err := c.copy(ctx)
+	all, err := set.copy(ctx, s, form, opt.Compression, opt, nil)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	if err := s.putBytes(ctx, done.desc, done.manifest); err != nil {
-		return Result{}, err
+	for _, c := range all {
+		if err := s.putBytes(ctx, c.desc, c.manifest); err != nil {
+			return nil, err
+		}
 	}
-	index, err := addToIndex(filepath.Join(dir, ocispec.ImageIndexFile), namedDescriptors(done.desc, opt.Names, r.Select))
+	for _, ix := range set.Indexes {
+		if err := s.putBytes(ctx, ix.Descriptor, ix.Raw); err != nil {
+			return nil, err
+		}
+	}
+	index, err := addToIndex(filepath.Join(dir, ocispec.ImageIndexFile), namedEntries(set.contents(all), r.Select))
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return Result{}, err
+		return nil, err
 	}
 	if err := atomicfile.WriteFile(filepath.Join(dir, ocispec.ImageIndexFile), index); err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	done.result.Names = opt.Names
-	if r.Select != "" {
-		done.result.Names = append([]string{r.Select}, opt.Names...)
-	}
-	return done.result, nil
+	return set.results(all, r.Select), nil
 }
 
 // makeLocked makes the directory, if need be, and locks it.

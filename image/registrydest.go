@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
@@ -40,50 +41,104 @@ func blobInfo(desc ocispec.Descriptor) types.BlobInfo {
 }
 
 func writeRegistry(ctx context.Context, r Reference, img Image, opt *WriteOptions) (Result, error) {
-	ref, err := docker.ParseReference("//" + r.Path)
+	return firstResult(pushSet(ctx, "//"+r.Path, oneImage(img, opt), opt))
+}
+
+// writeRegistrySet pushes what one name stands for, or, of several named ones,
+// each below the given repository.
+func writeRegistrySet(ctx context.Context, r Reference, set *Images, opt *WriteOptions) ([]Result, error) {
+	if set.tops() == 1 {
+		return pushSet(ctx, "//"+r.Path, set, opt)
+	}
+	named, err := reference.ParseNormalizedNamed(r.Path)
+	if err != nil || !reference.IsNameOnly(named) {
+		return nil, hint(fmt.Errorf("%s is one name for %d images", r.Path, set.tops()), "give the repository that theirs are to be put below, as in docker://registry.example/site")
+	}
+	results := make([]Result, len(set.Images))
+	for _, group := range set.groups() {
+		names := group.names
+		if len(names) == 0 {
+			return nil, errors.New("one of several images has no name that it could be pushed under; choose one, or push it alone")
+		}
+		for _, n := range names {
+			part, err := pushSet(ctx, "//"+below(r.Path, n), &group.set, opt)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", below(r.Path, n), err)
+			}
+			for k, i := range group.numbers {
+				part[k].Names = append(results[i].Names, part[k].Names...)
+				results[i] = part[k]
+			}
+		}
+	}
+	return results, nil
+}
+
+// pushSet pushes what one name stands for: an image, or an index and what is
+// below it.
+func pushSet(ctx context.Context, name string, set *Images, opt *WriteOptions) ([]Result, error) {
+	ref, err := docker.ParseReference(name)
 	if err != nil {
-		return Result{}, hint(err, "expected docker://registry/name:tag")
+		return nil, hint(err, "expected docker://registry/name:tag")
 	}
 	dest, err := ref.NewImageDestination(ctx, opt.systemContext())
 	if err != nil {
-		return Result{}, remoteError(err)
+		return nil, remoteError(err)
 	}
 	defer dest.Close()
-	c := &copier{img: img, form: Exact, compress: opt.Compression, opt: opt, sink: &remoteSink{dest: dest}}
+	form, compress := Exact, opt.Compression
 	if opt.Form == Plain {
-		c.form = Plain
-	} else if opt.Compression == AutoCompression {
-		c.compress = GzipCompression
+		form = Plain
+	} else if compress == AutoCompression {
+		compress = GzipCompression
 	}
-	done, err := c.copy(ctx)
+	all, err := set.copy(ctx, &remoteSink{dest: dest}, form, compress, opt, nil)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
+	top := set.contents(all)[0].desc
 	named := ref.DockerReference()
-	if d, ok := named.(reference.Digested); ok && d.Digest() != done.desc.Digest {
-		return Result{}, fmt.Errorf("the manifest is %s, which cannot be pushed as %s", done.desc.Digest, d.Digest())
+	if d, ok := named.(reference.Digested); ok && d.Digest() != top.Digest {
+		return nil, fmt.Errorf("the manifest is %s, which cannot be pushed as %s", top.Digest, d.Digest())
 	}
-	if err := dest.PutManifest(ctx, done.manifest, nil); err != nil {
-		return Result{}, remoteError(err)
+	put := func(d digest.Digest, raw []byte) error {
+		instance := &d
+		if d == top.Digest {
+			instance = nil // under the name
+		}
+		return remoteError(dest.PutManifest(ctx, raw, instance))
+	}
+	for _, c := range all {
+		if err := put(c.desc.Digest, c.manifest); err != nil {
+			return nil, err
+		}
+	}
+	for _, ix := range set.Indexes { // what they name is there by now
+		if err := put(ix.Descriptor.Digest, ix.Raw); err != nil {
+			return nil, err
+		}
 	}
 	if err := dest.Commit(ctx, nil); err != nil {
-		return Result{}, remoteError(err)
+		return nil, remoteError(err)
 	}
-	if err := checkPushed(ctx, ref, done, opt); err != nil {
-		return Result{}, err
+	if err := checkPushed(ctx, ref, top.Digest, opt); err != nil {
+		return nil, err
 	}
-	done.result.Names = []string{named.String()}
-	return done.result, nil
+	results := set.results(all, "")
+	for i := range results {
+		results[i].Names = []string{named.String()}
+	}
+	return results, nil
 }
 
 // checkPushed asks the registry what the name stands for now.
-func checkPushed(ctx context.Context, ref types.ImageReference, done *copied, opt *WriteOptions) error {
+func checkPushed(ctx context.Context, ref types.ImageReference, want digest.Digest, opt *WriteOptions) error {
 	got, err := docker.GetDigest(ctx, opt.systemContext(), ref)
 	if err != nil {
 		return fmt.Errorf("asking the registry what it stored: %w", remoteError(err))
 	}
-	if got != done.desc.Digest {
-		return errors.New("the registry says the image is " + got.String() + ", expected " + done.desc.Digest.String())
+	if got != want {
+		return fmt.Errorf("the registry says the image is %s, expected %s", got, want)
 	}
 	return nil
 }

@@ -26,42 +26,50 @@ func (d *Daemon) classic() bool { return !d.Containerd() && !d.client.Podman }
 // (moby#18727), so the lowest layers may be absent; containerd's imports the
 // manifest, and finds blobs and unpacked layers by their digests; podman looks
 // for each layer by its digest before it reads the archive, in any position.
-func (d *Daemon) sendThin(ctx context.Context, img Image, form Form, opt *WriteOptions) (*copied, error) {
-	all, err := d.Images(ctx)
+func (l *loader) sendThin(ctx context.Context, set *Images) ([]*copied, error) {
+	all, err := l.Images(ctx)
 	if err != nil {
 		return nil, err
 	}
-	omit, n := d.present(ctx, img.Layers(), all, opt)
-	if n == 0 {
+	omit, total := make([]omission, len(set.Images)), 0
+	for i, img := range set.Images {
+		var n int
+		omit[i], n = l.present(ctx, img.Layers(), all)
+		total += n
+		l.opt.debugf("thin load: the daemon has %d of %d layers", n, len(img.Layers()))
+	}
+	if total == 0 {
 		return nil, nil
 	}
-	opt.debugf("thin load: the daemon has %d of %d layers", n, len(img.Layers()))
-	done, err := d.stream(ctx, img, form, omit, opt)
+	done, err := l.stream(ctx, set, omit)
 	if err == nil {
-		if err = d.checkLoaded(ctx, done); err == nil {
-			err = d.checkComplete(ctx, done, opt)
+		if err = l.checkAll(ctx, set, done); err == nil {
+			err = l.checkComplete(ctx, set, done)
 		}
 	}
 	if err == nil {
 		return done, nil
 	}
-	d.removeBroken(context.WithoutCancel(ctx), img, all)
+	l.removeBroken(context.WithoutCancel(ctx), set, all)
 	if ctx.Err() != nil || !errors.Is(err, errLoad) {
 		return nil, err
 	}
-	opt.debugf("thin load: %v; sending all layers", err)
+	l.opt.debugf("thin load: %v; sending all layers", err)
 	return nil, nil
 }
 
 // present finds the layers that need not be sent, and their number.
-func (d *Daemon) present(ctx context.Context, layers []Layer, all []*DaemonImage, opt *WriteOptions) (omission, int) {
-	if d.classic() {
+func (l *loader) present(ctx context.Context, layers []Layer, all []*DaemonImage) (omission, int) {
+	if l.classic() {
 		n := lowestCommon(layers, all)
 		return func(i int, l Layer, _ bool) (ocispec.Descriptor, bool) { return plainDescriptor(l), i < n }, n
 	}
 	var have blobsByDiffID
-	if d.Containerd() {
-		have = d.blobs(ctx, all, opt)
+	if l.Containerd() {
+		if l.have == nil {
+			l.have = l.blobs(ctx, all, l.opt)
+		}
+		have = l.have
 	} else {
 		have = blobsByDiffID{}
 		for _, l := range layers {
@@ -152,37 +160,60 @@ func (d *Daemon) blobs(ctx context.Context, all []*DaemonImage, opt *WriteOption
 	return have
 }
 
-// checkComplete looks, where it can, whether the store has all layers of an
-// image that was loaded without some of them: a base may be removed meanwhile.
-func (d *Daemon) checkComplete(ctx context.Context, done *copied, opt *WriteOptions) error {
-	if !d.Containerd() || d.canReadStore(opt.ReadStore) != nil {
+// checkComplete looks, where it can, whether the store has all layers of images
+// that were loaded without some of them: a base may be removed meanwhile.
+func (l *loader) checkComplete(ctx context.Context, set *Images, done []*copied) error {
+	if !l.Containerd() || l.canReadStore(l.opt.ReadStore) != nil {
 		return nil
 	}
-	img, err := d.Inspect(ctx, done.result.DaemonID.String())
-	if err != nil {
-		return err
+	var ids []digest.Digest
+	for i, c := range done {
+		if !set.Images[i].inner {
+			ids = append(ids, c.result.DaemonID)
+		}
 	}
-	quiet := opt.Options
-	quiet.Platform = nil
-	t, err := d.direct(ctx, img, &quiet)
-	if me := (*MissingError)(nil); errors.As(err, &me) {
-		return fmt.Errorf("%w: %w", errLoad, err)
+	for _, ix := range set.topIndexes() {
+		ids = append(ids, ix.Descriptor.Digest)
 	}
-	if err == nil {
-		t.Close()
+	for _, id := range ids {
+		img, err := l.Inspect(ctx, id.String())
+		if err != nil {
+			return err
+		}
+		quiet := l.opt.Options
+		quiet.Platform = nil
+		t, err := l.direct(ctx, img, &quiet)
+		if me := (*MissingError)(nil); errors.As(err, &me) {
+			return fmt.Errorf("%w: %w", errLoad, err)
+		}
+		if err == nil {
+			t.Close()
+		}
 	}
 	return nil
 }
 
-// removeBroken removes an image that a failed load into a containerd store has
-// left without its layers, unless it was there before.
-func (d *Daemon) removeBroken(ctx context.Context, img Image, before []*DaemonImage) {
-	raw, _ := img.Manifest()
-	id := digest.FromBytes(raw)
-	if !d.Containerd() || raw == nil || slices.ContainsFunc(before, func(i *DaemonImage) bool { return i.ID == id }) {
+// removeBroken removes images that a failed load into a containerd store has
+// left without their layers, unless they were there before.
+func (l *loader) removeBroken(ctx context.Context, set *Images, before []*DaemonImage) {
+	if !l.Containerd() {
 		return
 	}
-	if got, err := d.client.Inspect(ctx, id.String()); err == nil && got.ID == id.String() && len(got.RepoTags) == 0 {
-		_ = d.client.Remove(ctx, id.String())
+	var ids []digest.Digest
+	for _, img := range set.Images {
+		if raw, _ := img.Manifest(); raw != nil && !img.inner {
+			ids = append(ids, digest.FromBytes(raw))
+		}
+	}
+	for _, ix := range set.topIndexes() {
+		ids = append(ids, ix.Descriptor.Digest)
+	}
+	for _, id := range ids {
+		if slices.ContainsFunc(before, func(i *DaemonImage) bool { return i.ID == id }) {
+			continue
+		}
+		if got, err := l.client.Inspect(ctx, id.String()); err == nil && got.ID == id.String() && len(got.RepoTags) == 0 {
+			_ = l.client.Remove(ctx, id.String())
+		}
 	}
 }

@@ -16,6 +16,20 @@ type Index struct {
 	Manifests  []ocispec.Descriptor
 }
 
+// ParseIndex reads an image index, or docker's manifest list.
+func ParseIndex(raw []byte, mediaType string) (Index, error) {
+	d, err := parseDocument(raw)
+	if err != nil {
+		return Index{}, err
+	}
+	if d.kind != docIndex {
+		return Index{}, fmt.Errorf("%w: %s, expected an index", ErrNotImage, d.kind)
+	}
+	ix := Index{Raw: raw, Descriptor: d.descriptor(), Manifests: d.index}
+	ix.Descriptor.MediaType = mediaType
+	return ix, nil
+}
+
 // Indexed is what an Image implements that was chosen from an index.
 type Indexed interface {
 	// Indexes lists the indexes that led to the image, outermost first. It is

@@ -112,9 +112,9 @@ func writeRef(ctx context.Context, r Reference, img Image, opt *WriteOptions) (R
 	case DockerDaemon:
 		return writeDaemon(ctx, r, img, opt)
 	case DockerArchive, OCIArchive, Stdio:
-		return writeArchive(ctx, r, img, opt)
+		return firstResult(writeArchive(ctx, r, oneImage(img, opt), opt))
 	case OCILayout:
-		return writeLayout(ctx, r, img, opt)
+		return firstResult(writeLayout(ctx, r, oneImage(img, opt), opt))
 	case Dir:
 		return writeDir(ctx, r, img, opt)
 	case Registry:
@@ -123,6 +123,17 @@ func writeRef(ctx context.Context, r Reference, img Image, opt *WriteOptions) (R
 		return writeStorage(ctx, r, img, opt)
 	}
 	return Result{}, fmt.Errorf("%s cannot be written to", r.Transport)
+}
+
+func oneImage(img Image, opt *WriteOptions) *Images {
+	return &Images{Images: []Named{{Image: img, Names: opt.Names}}}
+}
+
+func firstResult(list []Result, err error) (Result, error) {
+	if err != nil {
+		return Result{}, err
+	}
+	return list[0], nil
 }
 
 // FormOf tells which form [Write] asks an image for, so that an image that is

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sort"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -12,42 +13,52 @@ import (
 	"github.com/docker-delta/docker-delta/internal/spool"
 )
 
+// Usage tells which streams of a reference are used.
+type Usage struct {
+	ref  *Reference
+	used []bool
+}
+
+// NewUsage uses nothing yet.
+func (ref *Reference) NewUsage() *Usage { return &Usage{ref, make([]bool, len(ref.streams))} }
+
+// Add uses what lies of [off, off+n) in the reference, and all that it is
+// unwrapped from.
+func (u *Usage) Add(off, n int64) {
+	streams := u.ref.streams
+	i := sort.Search(len(streams), func(i int) bool { return streams[i].addr+streams[i].size > off })
+	for ; i < len(streams) && streams[i].addr < off+n; i++ {
+		if streams[i].size == 0 {
+			continue
+		}
+		for k := i; k >= 0 && !u.used[k]; k = streams[k].parent {
+			u.used[k] = true
+		}
+	}
+}
+
+// Layer tells whether a layer is used.
+func (u *Usage) Layer(i int) bool { return u.used[i] }
+
 // Gather passes over the base's layers once and puts what pages wants of the
-// reference into it. open gives the decompressed tar of a layer; layers of
-// which nothing is wanted are not opened, and of a layer that is lent to pages
-// only the streams that must be unwrapped are read. It works on up to cores
-// streams at once.
-func (ref *Reference) Gather(ctx context.Context, pages *spool.Pages, cores int, open func(layer int) (io.ReadCloser, error)) error {
+// reference into it; u has to use all of that. open gives the decompressed tar
+// of a layer; layers that are not used are not opened, and of a layer that is
+// lent to pages only the streams that must be unwrapped are read. It works on up
+// to cores streams at once.
+func (ref *Reference) Gather(ctx context.Context, pages *spool.Pages, u *Usage, cores int, open func(layer int) (io.ReadCloser, error)) error {
 	g := &gatherer{ref: ref, pages: pages, children: make(map[int][]int)}
-	used := ref.used(pages)
 	for i := len(ref.streams) - 1; i >= ref.layers; i-- {
-		if parent := ref.streams[i].parent; used[i] {
+		if parent := ref.streams[i].parent; u.used[i] {
 			g.children[parent] = append(g.children[parent], i)
 		}
 	}
 	g.work, g.ctx = errgroup.WithContext(ctx)
 	g.work.SetLimit(max(cores, 1))
-	err := g.layers(used, open)
+	err := g.layers(u.used, open)
 	if werr := g.work.Wait(); werr != nil {
 		return werr
 	}
 	return err
-}
-
-// Used tells which layers hold something wanted, or something that is unwrapped
-// for it.
-func (ref *Reference) Used(pages *spool.Pages) []bool { return ref.used(pages)[:ref.layers] }
-
-// used tells so of all streams.
-func (ref *Reference) used(pages *spool.Pages) []bool {
-	used := make([]bool, len(ref.streams))
-	for i := len(ref.streams) - 1; i >= 0; i-- { // children stand behind parents
-		s := ref.streams[i]
-		if used[i] = used[i] || pages.WantsAny(s.addr, s.size); used[i] && s.parent >= 0 {
-			used[s.parent] = true
-		}
-	}
-	return used
 }
 
 type gatherer struct {

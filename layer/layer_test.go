@@ -316,9 +316,13 @@ func TestGatherGivesWhatWasReferred(t *testing.T) {
 		if err := pages.Seal(); err != nil {
 			t.Fatal(err)
 		}
-		used := parsed.Used(pages)
-		err = parsed.Gather(context.Background(), pages, 1+round%3, func(i int) (io.ReadCloser, error) {
-			if !used[i] || lent && i == 1 {
+		use := parsed.NewUsage()
+		use.Add(off, n)
+		if n > 0 && off < other.Size-n && use.Layer(1) {
+			t.Errorf("bytes %d+%d of %d use the second layer", off, n, other.Size)
+		}
+		err = parsed.Gather(context.Background(), pages, use, 1+round%3, func(i int) (io.ReadCloser, error) {
+			if !use.Layer(i) || lent && i == 1 {
 				t.Errorf("layer %d was opened without need", i)
 			}
 			return io.NopCloser(io.NewSectionReader([]*Stream{other, s}[i].Raw, 0, 1<<40)), nil

@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -19,10 +19,12 @@ func (a *app) apply() *cobra.Command {
 	var (
 		images imageFlags
 		trust  trustFlags
-		base   string
+		bases  []string
+		chosen []string
 		to     string
 		tags   []string
 		thin   bool
+		all    bool
 	)
 	c := &cobra.Command{
 		Use:   "apply DELTA",
@@ -33,13 +35,25 @@ Without --base, the base is looked for in the docker daemon by what the delta
 says of it. Without --to, the result is loaded into the docker daemon and tagged
 with --tag, else with the target's own names as the delta records them.
 
+Of a package with several images, all are rebuilt, or those that --image names.
+The bases that they need must be here: give --base several times, or let them be
+found in the daemon. An archive or OCI layout then holds all of the images; of a
+registry, give the repository that theirs are put below.
+
+Of a package with several platforms of an image, that of this machine or of
+--platform is rebuilt, or with --all every one, and the index with its digest. An
+OCI layout, an oci-archive, a registry or a daemon with the containerd store can
+keep them.
+
 DELTA may be - for the standard input.
 
 With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		Example: `  docker-delta apply app.delta
   docker-delta apply app.delta --tag app:latest
   docker-delta apply app.delta --base app-v1.tar --to oci-archive:app-v2.tar
-  docker-delta apply app.delta --key release.pub`,
+  docker-delta apply app.delta --key release.pub
+  docker-delta apply site.delta --image web:v5
+  docker-delta apply site.delta --to docker://registry.example/site`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,146 +71,166 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			if err := d.Allows(resultNames(to, tags)...); err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			baseImage, err := a.openBase(ctx, d, base, opt)
+			ropt, err := a.chooseTargets(d, chosen, all, opt)
 			if err != nil {
 				return err
 			}
-			if baseImage != nil {
-				defer baseImage.Close()
-			}
-			platform, err := targetPlatform(d, opt)
+			ropt.Names = resultNames(to, tags)
+			held, opened, err := a.openBases(ctx, d, bases, ropt, opt)
+			defer opened.Close()
 			if err != nil {
 				return err
 			}
-			img, err := d.Rebuild(ctx, baseImageOrNil(baseImage), delta.RebuildOptions{Resources: a.resources(), Platform: platform, Names: resultNames(to, tags)})
+			set, err := d.RebuildSet(ctx, held, ropt)
 			if err != nil {
 				return err
 			}
-			defer img.Close()
-			names := tags
-			if len(names) == 0 {
-				names = img.Names()
+			defer set.Close()
+			if err := set.CheckExact(); err != nil {
+				return fmt.Errorf("%w; make the delta with --exact=require, or choose a platform", err)
 			}
-			wopt := image.WriteOptions{Options: opt, Names: names, Thin: thin}
-			if baseImage != nil && base == "" {
-				wopt.InDaemon = []image.Image{baseImage}
+			out, err := toWrite(set, tags)
+			if err != nil {
+				return err
+			}
+			wopt := image.WriteOptions{Options: opt, Thin: thin, Stdout: a.ui.out}
+			if held != nil && len(bases) == 0 {
+				wopt.InDaemon = []image.Image{held}
 			}
 			a.ui.progress(delta.Progress{Stage: "write"})
-			var res image.Result
+			var res []image.Result
 			if to == "" {
-				res, err = image.Load(ctx, img, wopt)
+				res, err = image.LoadSet(ctx, out, wopt)
 			} else {
-				res, err = image.Write(ctx, to, img, wopt)
+				res, err = image.WriteSet(ctx, to, out, wopt)
 			}
 			if err != nil {
 				return err
 			}
-			return a.reportApplied(to, img, res)
+			return a.reportApplied(to, out, res)
 		},
 	}
 	images.register(c)
 	trust.registerFile(c)
-	c.Flags().StringVarP(&base, "base", "b", "", "the base image (default: found in the docker daemon)")
+	c.Flags().StringArrayVarP(&bases, "base", "b", nil, "the base image (may be repeated; default: found in the docker daemon)")
+	c.Flags().StringArrayVar(&chosen, "image", nil, "of several images in the package, the one of this name or image ID (may be repeated; default: all)")
 	c.Flags().StringVar(&to, "to", "", "where to write the target (default: the docker daemon)")
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name for the target (may be repeated; default: the names in the delta)")
 	c.Flags().BoolVar(&thin, "thin", true, "do not send layers that the daemon already has")
+	c.Flags().BoolVar(&all, "all", false, "rebuild all platforms that the package has, and the index that names them")
 	for _, flag := range []string{"base", "to"} {
 		_ = c.RegisterFlagCompletionFunc(flag, completeImages)
 	}
 	return c
 }
 
-func baseImageOrNil(s image.Source) image.Image {
-	if s == nil {
-		return nil
+// chooseTargets says which of the targets are to be rebuilt: those that are
+// named, of the wanted platform where that is asked for or there is one target
+// for each.
+func (a *app) chooseTargets(d *delta.Delta, named []string, all bool, opt image.Options) (delta.RebuildOptions, error) {
+	if all && opt.Platform != nil {
+		return delta.RebuildOptions{}, usageError{errAllPlatforms}
 	}
-	return s
-}
-
-// targetPlatform chooses the target where a delta holds several.
-func targetPlatform(d *delta.Delta, opt image.Options) (string, error) {
-	if opt.Platform == nil && len(d.Config().Targets) == 1 {
-		return "", nil
+	ropt := delta.RebuildOptions{Resources: a.resources(), Images: named, Indexes: all}
+	c := d.Config()
+	oneOfEach := len(c.Targets) == 1 || slices.Contains(c.Requires, format.FeatureBundle) && len(c.Indexes) == 0
+	if all || opt.Platform == nil && oneOfEach {
+		return ropt, nil
 	}
 	p, err := opt.WantedPlatform()
-	return image.FormatPlatform(p), err
+	ropt.Platform = image.FormatPlatform(p)
+	return ropt, err
 }
 
-// openBase opens the image that --base names, else looks into the daemon; nil
-// is for a delta that needs none.
-func (a *app) openBase(ctx context.Context, d *delta.Delta, ref string, opt image.Options) (image.Source, error) {
-	bases := d.Config().Bases
-	if len(bases) > 0 && opt.Platform == nil && bases[0].Platform != "" {
-		if p, err := image.ParsePlatform(bases[0].Platform); err == nil {
-			opt.Platform = &p
+// toWrite gives rebuilt images the names under which they are stored.
+func toWrite(set *delta.RebuiltSet, tags []string) (out image.Images, err error) {
+	entries := 0
+	names := func(own []string) []string {
+		entries++
+		if len(tags) > 0 {
+			return tags
+		}
+		return own
+	}
+	out.Indexes = set.Indexes
+	inner := make(map[digest.Digest]bool)
+	for i := range out.Indexes {
+		for _, d := range out.Indexes[i].Manifests {
+			inner[d.Digest] = true
+		}
+		if len(out.Indexes[i].Names) > 0 {
+			out.Indexes[i].Names = names(out.Indexes[i].Names)
 		}
 	}
-	if ref != "" {
-		img, err := image.Open(ctx, ref, opt)
-		if errors.Is(err, image.ErrNotFound) {
-			err = fmt.Errorf("%w: %w", delta.ErrBase, err)
+	for _, img := range set.Images {
+		n := image.Named{Image: img}
+		if raw, _ := img.Manifest(); raw == nil || !inner[digest.FromBytes(raw)] {
+			n.Names = names(img.Names())
 		}
-		return img, err
+		out.Images = append(out.Images, n)
 	}
-	if len(bases) == 0 {
-		return nil, nil
+	for _, img := range set.Artifacts {
+		out.Images = append(out.Images, image.Named{Image: img})
 	}
-	daemon, err := image.Connect(ctx, opt)
-	if err != nil {
-		return nil, fmt.Errorf("looking for the base, %s: %w; or give it with --base", baseName(bases[0]), err)
+	if len(tags) > 0 && entries > 1 {
+		return out, usageError{errors.New("--tag names one image; choose one of several with --image")}
 	}
-	defer daemon.Close()
-	var tried error
-	for _, b := range bases {
-		found, err := daemon.FindBase(ctx, image.Want{IDs: []digest.Digest{b.ID}, DiffIDs: b.DiffIDs, Names: b.Names})
-		if errors.Is(err, image.ErrNotFound) {
-			tried = err
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		a.ui.say("base: %s", strings.Join(append(found.Names, found.ID.String()), " "))
-		return image.Open(ctx, found.Ref(), opt)
-	}
-	return nil, fmt.Errorf("%w: the docker daemon does not have %s: %w; give the base with --base", delta.ErrBase, baseName(bases[0]), tried)
+	return out, nil
 }
 
-func baseName(b format.Base) string {
-	if len(b.Names) > 0 {
-		return b.Names[0]
-	}
-	return b.ID.String()
-}
-
-// reportApplied tells where the image now is.
-func (a *app) reportApplied(to string, img *delta.Rebuilt, res image.Result) error {
-	if raw, _ := img.Manifest(); raw != nil && res.Form == image.Exact && !res.Original {
-		a.ui.warn("the destination keeps another manifest than the target had: %s", res.Manifest.Digest)
-	}
+// reportApplied tells where the images now are.
+func (a *app) reportApplied(to string, out image.Images, res []image.Result) error {
 	if to == "-" {
 		return nil
 	}
-	switch {
-	case to != "":
+	if to != "" {
 		if err := a.ui.result("%s", to); err != nil {
 			return err
 		}
-		if len(res.Names) > 0 {
-			a.ui.say("named %s", strings.Join(res.Names, " "))
+	}
+	names := func(names []string, id digest.Digest) error {
+		switch {
+		case to == "" && len(names) == 0:
+			return a.ui.result("%s", id)
+		case to == "":
+			return a.ui.result("%s", strings.Join(names, "\n"))
+		case len(names) > 0:
+			a.ui.say("named %s", strings.Join(names, " "))
 		}
-	case len(res.Names) == 0:
-		if err := a.ui.result("%s", res.ImageID); err != nil {
-			return err
-		}
-	default:
-		if err := a.ui.result("%s", strings.Join(res.Names, "\n")); err != nil {
-			return err
+		return nil
+	}
+	inner := make(map[digest.Digest]bool)
+	for _, ix := range out.Indexes {
+		for _, d := range ix.Manifests {
+			inner[d.Digest] = true
 		}
 	}
-	a.ui.say("image ID %s", res.ImageID)
-	if res.Original {
-		a.ui.say("manifest %s, as the target had it", res.Manifest.Digest)
+	for i, img := range out.Images {
+		r := res[i]
+		if raw, _ := img.Manifest(); raw != nil && r.Form == image.Exact && !r.Original {
+			a.ui.warn("the destination keeps another manifest than the target had: %s", r.Manifest.Digest)
+		}
+		if inner[r.Manifest.Digest] {
+			if p := img.Platform(); p.OS != "" {
+				a.ui.say("%s: image ID %s, manifest %s, as the target had it", image.FormatPlatform(p), r.ImageID, r.Manifest.Digest)
+			}
+			continue
+		}
+		if err := names(r.Names, r.ImageID); err != nil {
+			return err
+		}
+		a.ui.say("image ID %s", r.ImageID)
+		if r.Original {
+			a.ui.say("manifest %s, as the target had it", r.Manifest.Digest)
+		}
+	}
+	for _, ix := range out.Indexes {
+		if !inner[ix.Descriptor.Digest] {
+			if err := names(ix.Names, ix.Descriptor.Digest); err != nil {
+				return err
+			}
+			a.ui.say("index %s, as the target had it", ix.Descriptor.Digest)
+		}
 	}
 	return nil
 }

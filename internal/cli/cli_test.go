@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TMPDIR", tmp)
 			e.Setenv("V1", filepath.Join(images, "v1"))
 			e.Setenv("V2", filepath.Join(images, "v2"))
+			list := fmt.Sprintf("# base target name\n%s %s\n\n- %[1]s registry.example/old:1\n", e.Getenv("V1"), e.Getenv("V2"))
+			if err := os.WriteFile(filepath.Join(e.WorkDir, "list.txt"), []byte(list), 0o644); err != nil {
+				return err
+			}
 			e.Setenv("DOCKER_HOST", "unix://"+filepath.Join(e.WorkDir, "no-daemon.sock"))
 			return os.MkdirAll(tmp, 0o777)
 		},

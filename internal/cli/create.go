@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -28,7 +29,7 @@ func (a *app) create() *cobra.Command {
 		sign   signFlags
 		output string
 		push   string
-		noBase bool
+		inputs inputFlags
 		tags   []string
 	)
 	c := &cobra.Command{
@@ -38,20 +39,30 @@ func (a *app) create() *cobra.Command {
 
 With --no-base the package stands alone: it holds the whole target, well
 compressed. The target's names are recorded, so that apply can tag the result;
---tag records others.`,
+--tag records others.
+
+With --pair or --list, several images go into one package, and what they have in
+common is stored once. The receiver should have all the bases: a target may copy
+from the base of another.
+
+With --all, the package has all platforms of the target, and the index that names
+them, whose digest comes back with apply --all.`,
 		Example: `  docker-delta create app:v1 app:v2 -o app.delta
   docker-delta create app-v1.tar docker://registry.example/app:v2 -o app.delta
   docker-delta create --no-base app:v2 -o app.delta
+  docker-delta create --pair app:v1=app:v2 --pair web:v4=web:v5 --pair =new:v1 -o site.delta
+  docker-delta create --all docker://registry.example/app:v1 docker://registry.example/app:v2 -o app.delta
   docker-delta create app:v1 app:v2 -o app.delta --sign-key release.key
   docker-delta create docker://registry.example/app:v1 docker://registry.example/app:v2 --push registry.example/app`,
-		Args: func(_ *cobra.Command, args []string) error {
-			switch {
-			case noBase && len(args) != 1:
-				return errors.New("with --no-base, give the TARGET image alone")
-			case !noBase && len(args) != 2:
-				return errors.New("give a BASE and a TARGET image, or --no-base and a TARGET")
-			case output == "" && push == "":
+		Args: func(c *cobra.Command, args []string) error {
+			if err := inputs.check(c, args); err != nil {
+				return err
+			}
+			if output == "" && push == "" {
 				return errors.New("name the file to write with -o FILE (- for the standard output), or a repository with --push")
+			}
+			if inputs.bundles() && len(tags) > 0 {
+				return errors.New("--tag names one target; with several, name them in the --list")
 			}
 			return nil
 		},
@@ -71,17 +82,18 @@ compressed. The target's names are recorded, so that apply can tag the result;
 			}
 			opt := remote.Options
 			ctx := cmd.Context()
-			var in delta.Input
-			for i, ref := range args {
-				img, err := image.Open(ctx, ref, opt)
-				if err != nil {
-					return err
-				}
-				defer img.Close()
-				if i == len(args)-1 {
-					in.Targets = append(in.Targets, img)
-				} else {
-					in.Bases = append(in.Bases, img)
+			pairs, err := inputs.read(args, a.stdin)
+			if err != nil {
+				return err
+			}
+			in, opened, err := inputs.open(ctx, pairs, opt)
+			defer opened.Close()
+			if err != nil {
+				return err
+			}
+			for _, t := range in.Targets {
+				if inputs.bundles() && len(t.Names()) == 0 {
+					a.ui.warn("image %s has no name, so it can be chosen by its ID only, and apply cannot tag it; give it a name in the --list", digest.FromBytes(t.Config()))
 				}
 			}
 			var names []string
@@ -114,7 +126,7 @@ compressed. The target's names are recorded, so that apply can tag the result;
 	sign.registerFile(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
 	c.Flags().StringVar(&push, "push", "", "repository[:tag] in a registry to store the delta in, see push")
-	c.Flags().BoolVar(&noBase, "no-base", false, "make a package that needs no base")
+	inputs.register(c)
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name to record for the target (may be repeated; default: the names it has)")
 	c.Flags().Var(&exact, "exact", "rebuild compressed layers bit for bit: auto, require or off")
 	_ = c.RegisterFlagCompletionFunc("exact", fixed("auto", "require", "off"))

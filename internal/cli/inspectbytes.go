@@ -38,20 +38,23 @@ func (a *app) bytesOf(ctx context.Context, d *delta.Delta, images *imageFlags, b
 	if err != nil {
 		return nil, err
 	}
-	var img image.Source
-	if base != "" {
-		if img, err = a.openBase(ctx, d, base, opt); err != nil {
-			return nil, err
-		}
-		defer img.Close()
-	} else if len(d.Config().Bases) > 0 {
+	if base == "" && len(d.Config().Bases) > 0 {
 		return info, nil
 	}
 	ropt := delta.RebuildOptions{Resources: a.resources()}
 	if images.platform != "" {
 		ropt.Platform = image.FormatPlatform(*opt.Platform)
 	}
-	if info.Layers, err = d.Costs(ctx, baseImageOrNil(img), ropt); err != nil {
+	var held image.Image
+	if base != "" {
+		var opened closers
+		held, opened, err = a.openBases(ctx, d, []string{base}, ropt, opt)
+		defer opened.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if info.Layers, err = d.Costs(ctx, held, ropt); err != nil {
 		return nil, err
 	}
 	var all []delta.Cost

@@ -11,7 +11,8 @@ func (a *app) verify() *cobra.Command {
 	var (
 		images imageFlags
 		trust  trustFlags
-		base   string
+		bases  []string
+		chosen []string
 	)
 	c := &cobra.Command{
 		Use:   "verify DELTA",
@@ -35,21 +36,25 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 			if err != nil {
 				return err
 			}
-			var img image.Source
-			if base != "" {
-				if img, err = a.openBase(ctx, d, base, opt); err != nil {
-					return err
-				}
-				defer img.Close()
-			}
-			ropt := delta.RebuildOptions{Resources: a.resources()}
+			ropt := delta.RebuildOptions{Resources: a.resources(), Images: chosen}
 			if images.platform != "" {
 				ropt.Platform = image.FormatPlatform(*opt.Platform)
+			} else {
+				ropt.Indexes = len(d.Config().Indexes) > 0
 			}
-			if err := d.Verify(ctx, baseImageOrNil(img), ropt); err != nil {
+			var held image.Image
+			if len(bases) > 0 {
+				var opened closers
+				held, opened, err = a.openBases(ctx, d, bases, ropt, opt)
+				defer opened.Close()
+				if err != nil {
+					return err
+				}
+			}
+			if err := d.Verify(ctx, held, ropt); err != nil {
 				return err
 			}
-			if img == nil && len(d.Config().Bases) > 0 {
+			if held == nil && len(d.Config().Bases) > 0 {
 				return a.ui.result("the delta is sound; give --base to prove that the target comes back")
 			}
 			return a.ui.result("the delta is sound, and the target comes back")
@@ -57,7 +62,8 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 	}
 	images.register(c)
 	trust.registerFile(c)
-	c.Flags().StringVarP(&base, "base", "b", "", "the base image")
+	c.Flags().StringArrayVarP(&bases, "base", "b", nil, "the base image (may be repeated)")
+	c.Flags().StringArrayVar(&chosen, "image", nil, "of several images in the package, the one of this name or image ID (may be repeated; default: all)")
 	_ = c.RegisterFlagCompletionFunc("base", completeImages)
 	return c
 }

@@ -1,0 +1,286 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-delta/docker-delta/diff"
+	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/spool"
+	"github.com/docker-delta/docker-delta/layer"
+)
+
+// rebuild is the common state of the layers of some targets.
+type rebuild struct {
+	d     *Delta
+	opt   RebuildOptions
+	base  map[digest.Digest]image.Layer
+	slots map[int]*slot // by number in Config.Layers
+	order []int         // of the slots, as they follow each other
+
+	wanted map[int]bool // the layers that are to be had, by number
+	use    *layer.Usage // what of the reference they need
+	span   int64        // of the address space
+	pages  *spool.Pages // of the reference and the decoded plain streams
+
+	producers producers
+}
+
+// close ends whatever still reads a layer, and gives up the temporary files.
+func (w *rebuild) close() error {
+	w.producers.close()
+	return w.pages.Close()
+}
+
+// slot is a coded layer's place in the address space.
+type slot struct {
+	entry *format.Layer
+	at    int64 // address of its first plain byte
+	size  int64
+	needs []diff.Extent // what it copies
+	// copied tells that later layers copy from it.
+	copied bool
+
+	mu      sync.Mutex
+	decoded bool // its wanted pages are there
+}
+
+// plan lays out the address space and finds what the wanted layers copy.
+func (w *rebuild) plan(ctx context.Context, targets []*format.Target) error {
+	c := w.d.pkg.Config
+	w.wanted = make(map[int]bool)
+	last := -1
+	for _, t := range targets {
+		for _, n := range t.Layers {
+			w.wanted[n] = true
+			last = max(last, n)
+		}
+	}
+	w.span = w.d.ref.Size()
+	for n := 0; n <= last; n++ {
+		if c.Layers[n].Carried != format.CarriedDelta {
+			continue
+		}
+		if err := w.addSlot(ctx, n); err != nil {
+			return err
+		}
+	}
+	// Coded layers may copy from those before them, also from such as belong to
+	// other targets only: those are decoded as well, and have needs of their own.
+	w.use = w.d.ref.NewUsage()
+	for k := len(w.order) - 1; k >= 0; k-- {
+		n := w.order[k]
+		if !w.wanted[n] && !w.slots[n].copied {
+			continue
+		}
+		for _, e := range w.slots[n].needs {
+			w.use.Add(e.Off, e.Len)
+			w.overlapping(e, func(m int) { w.slots[m].copied = w.slots[m].copied || m != n })
+		}
+	}
+	return nil
+}
+
+// addSlot gives a coded layer its place.
+func (w *rebuild) addSlot(ctx context.Context, n int) error {
+	entry := &w.d.pkg.Config.Layers[n]
+	coded, err := w.d.open(ctx, entry)
+	if err != nil {
+		return err
+	}
+	if coded.decoder.ReferenceSize() != w.span {
+		return fmt.Errorf("%w: layer %s refers to %d bytes in place of %d", format.ErrCorrupt, entry.DiffID, coded.decoder.ReferenceSize(), w.span)
+	}
+	if w.span > spool.MaxSpan-coded.decoder.TargetSize() {
+		return fmt.Errorf("%w: more than %d bytes", format.ErrCorrupt, int64(spool.MaxSpan))
+	}
+	s := &slot{entry: entry, at: w.span, size: coded.decoder.TargetSize()}
+	if s.needs, err = needsOf(coded); err != nil {
+		return err
+	}
+	w.slots[n] = s
+	w.order = append(w.order, n)
+	w.span += s.size
+	return nil
+}
+
+// prepare reads what the plan needs of the base.
+func (w *rebuild) prepare(ctx context.Context) error {
+	if err := w.checkBase(); err != nil {
+		return err
+	}
+	var err error
+	if w.pages, err = spool.NewPages(w.opt.dir(), w.span); err != nil {
+		return err
+	}
+	for _, n := range w.order {
+		s := w.slots[n]
+		if w.wanted[n] || s.copied {
+			for _, e := range s.needs {
+				if err := w.pages.Want(e.Off, e.Len); err != nil {
+					return fmt.Errorf("%w: %v", format.ErrCorrupt, err)
+				}
+			}
+		}
+		s.needs = nil
+	}
+	if err := w.pages.Seal(); err != nil {
+		return err
+	}
+	return w.gather(ctx)
+}
+
+// needsOf lists what a coded layer copies.
+func needsOf(c *coded) (needs []diff.Extent, err error) {
+	err = c.decoder.Needs(func(e diff.Extent) error {
+		if k := len(needs) - 1; k >= 0 && needs[k].End() == e.Off {
+			needs[k].Len += e.Len
+		} else {
+			needs = append(needs, e)
+		}
+		return nil
+	})
+	return needs, err
+}
+
+// overlapping visits the slots whose bytes an extent takes from.
+func (w *rebuild) overlapping(e diff.Extent, visit func(n int)) {
+	first := sort.Search(len(w.order), func(k int) bool { s := w.slots[w.order[k]]; return s.at+s.size > e.Off })
+	for _, n := range w.order[first:] {
+		if w.slots[n].at >= e.End() {
+			return
+		}
+		visit(n)
+	}
+}
+
+// baseLayers lists the layers of the base that the plan needs.
+func (w *rebuild) baseLayers() []digest.Digest {
+	c := w.d.pkg.Config
+	var list []digest.Digest
+	for i, l := range c.Reference {
+		if w.use.Layer(i) {
+			list = append(list, l.DiffID)
+		}
+	}
+	for n := range c.Layers {
+		if id := c.Layers[n].DiffID; w.wanted[n] && c.Layers[n].Carried == format.CarriedBase && !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// checkBase tells which layers the base lacks, before any work is done.
+func (w *rebuild) checkBase() error {
+	var missing []digest.Digest
+	for _, id := range w.baseLayers() {
+		if w.base[id] == nil {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	names := basesWith(w.d.pkg.Config.Bases, missing)
+	err := fmt.Errorf("%w: it lacks %d of the layers that the delta builds on, %s among them; the delta was made from %s", ErrBase, len(missing), missing[0], names)
+	if len(w.base) == 0 {
+		err = fmt.Errorf("%w: none was given; the delta was made from %s", ErrBase, names)
+	}
+	return err
+}
+
+// gather spools what is needed of the base.
+func (w *rebuild) gather(ctx context.Context) error {
+	c := w.d.pkg.Config
+	return w.d.ref.Gather(ctx, w.pages, w.use, w.opt.workers(), func(i int) (io.ReadCloser, error) {
+		w.opt.progress(Progress{Stage: "read base", Layer: i + 1, Layers: len(c.Reference)})
+		r, err := w.base[c.Reference[i].DiffID].Plain(ctx)
+		return r, asBase(c.Reference[i].DiffID, err)
+	})
+}
+
+func asBase(id digest.Digest, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, spool.ErrLimit) {
+		return err
+	}
+	return fmt.Errorf("%w: layer %s: %w", ErrBase, id, err)
+}
+
+// decode writes the layer tar of a slot to out, after the layers before it
+// have left in the pages what it needs.
+func (w *rebuild) decode(ctx context.Context, n int, out io.Writer) error {
+	s := w.slots[n]
+	if err := w.decodeBefore(ctx, n); err != nil {
+		return err
+	}
+	coded, err := w.d.open(ctx, s.entry)
+	if err != nil {
+		return err
+	}
+	if err := coded.decode(ctx, w.pages, s.at, w.opt.workers(), out); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.decoded = true
+	s.mu.Unlock()
+	return nil
+}
+
+// decodeBefore leaves in the pages what the layers before a slot's have for it.
+func (w *rebuild) decodeBefore(ctx context.Context, n int) error {
+	for _, before := range w.order {
+		if before == n {
+			break
+		}
+		if err := w.decodePages(ctx, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodePages decodes a layer that nobody has opened, if others copy from it.
+func (w *rebuild) decodePages(ctx context.Context, n int) error {
+	s := w.slots[n]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.decoded || !s.copied {
+		return nil
+	}
+	coded, err := w.d.open(ctx, s.entry)
+	if err != nil {
+		return err
+	}
+	if err := coded.decoder.Decode(ctx, &keeper{pages: w.pages, at: s.at, end: s.at + s.size, next: io.Discard}, w.pages); err != nil {
+		return err
+	}
+	s.decoded = true
+	return nil
+}
+
+// keeper leaves in the pages what is wanted of a plain stream.
+type keeper struct {
+	pages   *spool.Pages
+	at, end int64
+	next    io.Writer
+}
+
+func (k *keeper) Write(p []byte) (int, error) {
+	if int64(len(p)) > k.end-k.at {
+		return 0, fmt.Errorf("%w: more bytes than announced", format.ErrCorrupt)
+	}
+	if err := k.pages.Put(p, k.at); err != nil {
+		return 0, err
+	}
+	k.at += int64(len(p))
+	return k.next.Write(p)
+}
