@@ -39,7 +39,7 @@ func (p *planner) nodes(nodes []*layer.Node) {
 		case n.Parts != nil:
 			p.nodes(n.Parts)
 		default:
-			piece := diff.Piece{Len: n.Len, Same: -1}
+			piece := diff.Piece{Len: n.Len, Same: -1, Names: n.Names}
 			for _, place := range p.candidates(n, nodes[i+1:]) {
 				piece.Candidates = append(piece.Candidates, diff.Extent{Off: place.Addr, Len: place.Len})
 			}

@@ -37,6 +37,10 @@ type Piece struct {
 	// first. Matching looks there first, and then elsewhere.
 	// Whole files are best: executables are then recognised.
 	Candidates []Extent
+	// Names, for a piece that is an executable without its end, is the table of
+	// its sections' names. That of the first candidate stands where the file's
+	// offsets say, counted from the candidate's start, if it can be read at all.
+	Names []byte
 }
 
 // Reference gives random access to what a delta may copy from: first the

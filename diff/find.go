@@ -105,8 +105,11 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	if len(data) <= tiny {
 		return found{ops: f.header(data, old)}, nil
 	}
-	file := f.executable(p, old)
-	canonicalOld, canonicalNew := f.canonical(file, old.bytes, data)
+	file, oldFile, newFile := f.executable(p, old), []byte(nil), []byte(nil)
+	if file != nil {
+		oldFile, newFile = f.withNames(file, old.parts[0].ext.Off), predict.WithNames(data, p.Names)
+	}
+	canonicalOld, canonicalNew := f.canonical(oldFile, newFile, len(file), old.bytes, data)
 	var list opList
 	if len(old.bytes) > 0 {
 		for _, o := range f.match(canonicalOld, canonicalNew) {
@@ -123,11 +126,11 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	g := group{new: Extent{off, p.Len}, old: old.parts[0].ext}
 	var ok bool
 	if f.level == Fast {
-		g.params, ok = predict.Assume(file, data)
+		g.params, ok = predict.Assume(oldFile, newFile)
 	} else {
 		// Operations of this piece alone start at its own offset.
 		l := layout{ops: r.ops}
-		g.params, ok = predict.Detect(file, data, l.copies(&g, 0, off))
+		g.params, ok = predict.Detect(oldFile, newFile, l.copies(&g, 0, off))
 	}
 	if ok {
 		r.groups = []group{g}
@@ -135,20 +138,36 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	return r, nil
 }
 
+// withNames returns a part of an executable in the reference with the names of its
+// sections, where these stand behind it.
+func (f *finder) withNames(part []byte, at int64) []byte {
+	off, size, ok := predict.NamesAt(part)
+	if !ok || at+off+size > f.refSize {
+		return part
+	}
+	names := make([]byte, size)
+	if err := readFull(f.ref, names, at+off); err != nil {
+		return part
+	}
+	return predict.WithNames(part, names)
+}
+
 // canonical returns the forms in which an old text and a new one are matched.
-// file is the start of the old text if that may be an executable.
-func (f *finder) canonical(file, old, new []byte) (canonicalOld, canonicalNew []byte) {
-	if file == nil {
+// oldFile and newFile, if they may be executables, start as these do, the old one
+// for fileLen bytes, and may have more at their ends; otherwise they are nil.
+func (f *finder) canonical(oldFile, newFile []byte, fileLen int, old, new []byte) (canonicalOld, canonicalNew []byte) {
+	if oldFile == nil {
 		return old, new
 	}
 	var g errgroup.Group
 	g.Go(func() error {
-		canonicalNew = predict.Canonical(new)
+		canonicalNew = predict.Canonical(newFile)[:len(new)]
 		return nil
 	})
 	canonicalOld = old
-	if c := predict.Canonical(file); &c[0] != &file[0] {
-		canonicalOld = slices.Concat(c, old[len(file):])
+	if c := predict.Canonical(oldFile); &c[0] != &oldFile[0] {
+		c = c[:fileLen]
+		canonicalOld = slices.Concat(c, old[len(c):])
 	}
 	_ = g.Wait()
 	return canonicalOld, canonicalNew

@@ -84,6 +84,9 @@ func (inv *Inventory) note(n *Node, place Place) {
 		if same := inv.sums[n.Sum]; len(same) < maxSame {
 			inv.sums[n.Sum] = append(same, place.Addr)
 		}
+		if len(n.Parts) > 0 && n.Parts[0].Kind == Content && n.Parts[0].Path == n.Path {
+			return // which stands for it
+		}
 		for _, key := range keys(n.Path) {
 			remember(inv.names, key, place)
 		}

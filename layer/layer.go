@@ -44,6 +44,9 @@ type Node struct {
 	Prefix [8]byte
 	// IsTar tells that a Content starts with a tar header.
 	IsTar bool
+	// Names is the table of section names of the ELF file that starts with this
+	// part of it; nil for all other nodes.
+	Names []byte
 
 	// Parts cuts a container further, without gaps. It is nil for a leaf.
 	Parts []*Node
