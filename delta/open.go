@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
@@ -92,6 +95,11 @@ func (d *Delta) checkParts() error {
 			return err
 		}
 	}
+	for i := range c.Targets {
+		if err := d.checkTarget(&c.Targets[i]); err != nil {
+			return err
+		}
+	}
 	for _, l := range c.Layers {
 		for _, b := range l.Blobs {
 			if b.Recipe == nil {
@@ -103,6 +111,32 @@ func (d *Delta) checkParts() error {
 		}
 	}
 	return nil
+}
+
+// checkTarget makes sure that the layers are those of the image config, and that
+// the manifest is of both: each by itself may be what its digest says, and the
+// image none that there ever was.
+func (d *Delta) checkTarget(t *format.Target) error {
+	raw, err := d.part(&t.Config)
+	if err != nil {
+		return err
+	}
+	var config ocispec.Image
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return fmt.Errorf("%w: the target's config: %v", format.ErrCorrupt, err)
+	}
+	var have []digest.Digest
+	for _, n := range t.Layers {
+		have = append(have, d.pkg.Config.Layers[n].DiffID)
+	}
+	if !slices.Equal(have, config.RootFS.DiffIDs) {
+		return fmt.Errorf("%w: the target's layers are not those of its config", format.ErrCorrupt)
+	}
+	m, err := (&target{d: d, t: t}).manifest()
+	if err == nil && m != nil && m.Config.Digest != t.Config.Digest {
+		err = fmt.Errorf("%w: the target's manifest is that of config %s", format.ErrCorrupt, m.Config.Digest)
+	}
+	return err
 }
 
 func (d *Delta) part(p *format.Part) ([]byte, error) {

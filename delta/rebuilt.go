@@ -63,8 +63,8 @@ func (t *target) Layers() []image.Layer {
 	return layers
 }
 
-// blobs are the layers' descriptors in the target's manifest.
-func (t *target) blobs() ([]ocispec.Descriptor, error) {
+// manifest is the target's manifest, nil if it had none.
+func (t *target) manifest() (*ocispec.Manifest, error) {
 	if t.t.Manifest == nil {
 		return nil, nil
 	}
@@ -78,6 +78,15 @@ func (t *target) blobs() ([]ocispec.Descriptor, error) {
 	}
 	if len(m.Layers) != len(t.t.Layers) {
 		return nil, fmt.Errorf("%w: the target's manifest names %d layers in place of %d", format.ErrCorrupt, len(m.Layers), len(t.t.Layers))
+	}
+	return &m, nil
+}
+
+// blobs are the layers' descriptors in the target's manifest.
+func (t *target) blobs() ([]ocispec.Descriptor, error) {
+	m, err := t.manifest()
+	if m == nil || err != nil {
+		return nil, err
 	}
 	return m.Layers, nil
 }

@@ -204,6 +204,8 @@ func damages(t *testing.T, good []byte) []damage {
 		{"no-target", "resealed: the description lacks its targets", "damaged", config(`"targets":`, `"target":`)},
 		{"carried", "resealed: a layer is carried in an unknown way", "damaged", config(`"carried":"delta"`, `"carried":"pigeon"`)},
 		{"layer-number", "resealed: a target names a layer that is not there", "damaged", config(`"layers":[0]`, `"layers":[7]`)},
+		{"layer-twice", "resealed: a target has a layer once more than its config", "damaged", config(`"layers":[0]`, `"layers":[0,0]`)},
+		{"layer-less", "resealed: a target lacks a layer of its config", "damaged", config(`"layers":[0]`, `"layers":[]`)},
 		{"size", "resealed: a layer is said to be a byte shorter", "damaged", config(`"size":4608,"carried":"delta"`, `"size":4607,"carried":"delta"`)},
 		{"part", "resealed: the config is said to be another part", "damaged", config(`"part":2`, `"part":1`)},
 		{"artifact", "resealed: another artifact type and config", "not a package", manifest("docker-delta", "docker-gamma")},
