@@ -58,6 +58,9 @@ var kinds = []kind{
 	{"swaps", "Each part of the package left out, or in the place of each other, with digests that fit and without", (*torture).swaps},
 	{"json", "Each member and element of each JSON document removed, repeated, renamed, given other values, with digests that fit and without", (*torture).json},
 	{"calls", "The program killed, terminated, or refused by the system at each of its calls that concern files, in seven commands", (*torture).calls},
+	{"disk", "Each command on file systems of 4 kB and 4 kB more each time until there is room, for its result and for its temporary files", (*torture).disk},
+	{"together", "Each command four times at once with one result for all, twenty times", (*torture).together},
+	{"places", "Each command where the name of its result is taken: by files, directories, links of all kinds, and by what killed runs left, dated in the past and in the future", (*torture).places},
 	{"bases", "The base as oci-archive and as docker-archive: each bit outside of its layers flipped, and one in 61 inside; cut short; its JSON changed as above", (*torture).bases},
 }
 
@@ -101,7 +104,7 @@ func run(work, only, docs string, sample, load int) error {
 			continue
 		}
 		fmt.Printf("%s: %s\n", k.name, k.what)
-		rep.Results = append(rep.Results, result{Name: k.name, What: k.what})
+		rep.Results = append(rep.Results, result{Name: k.name, What: k.what, Sample: t.sample})
 		r := &rep.Results[len(rep.Results)-1]
 		k.run(t, r)
 		fmt.Printf("  %s\n", r)

@@ -22,6 +22,7 @@ type result struct {
 	Name string `json:"name"`
 	// What says in a sentence what was done.
 	What    string         `json:"what"`
+	Sample  int            `json:"sample"` // one input of so many was tried
 	Tried   int            `json:"tried"`
 	Came    map[string]int `json:"came"` // how often each outcome came
 	Seconds float64        `json:"seconds"`
