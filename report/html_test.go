@@ -232,6 +232,15 @@ func TestPageInBrowser(t *testing.T) {
 			})()`, true)
 			b.is(`document.documentElement.scrollWidth <= innerWidth`, true)
 		}
+		// In another window the map is drawn anew, and fills its place.
+		for _, height := range []int{600, 1000} {
+			b.size(1280, height)
+			b.wait(`(() => {
+				const box = document.getElementById("treemap").getBoundingClientRect();
+				const r = [...document.querySelectorAll("#treemap .cell")].map(e => e.getBoundingClientRect());
+				return Math.abs(Math.max(...r.map(a => a.bottom)) - box.bottom) < 2 && Math.abs(Math.max(...r.map(a => a.right)) - box.right) < 2;
+			})()`)
+		}
 		b.size(1280, 900)
 	})
 	t.Run("areas", func(t *testing.T) {

@@ -2,7 +2,7 @@
 
 function bytesColumns(rows) {
   return measures.map(function (m) {
-    return { key: m, label: measureLabels[m], num: true, minor: m !== measures[0], width: "90", show: function (r) { return r[m] ? bytes(r[m]) : "–"; } };
+    return { key: m, label: measureLabels[m], num: true, minor: m !== measures[0], width: "86", show: function (r) { return r[m] ? bytes(r[m]) : "–"; } };
   });
 }
 
@@ -79,15 +79,15 @@ function packagesTable() {
   const filters = [choice("Kind of package", [["", "all kinds"]].concat(kinds.map(function (k) { return [k, k]; })), function (v) { kind = v; t.update(true); })];
   if (!all) filters.push(checkbox("of the same version, too", false, function (v) { all = v; t.update(true); }));
   const t = newTable(document.getElementById("packages"), [
-    { key: "name", label: "Package", show: function (p) { return make("span", { title: p.name + (p.where ? "\n" + p.where : "") }, p.name); } },
-    { key: "kind", label: "Kind", minor: true, width: "90" },
-    { key: "before", label: "Before", width: "150", show: function (p) { return make("span", { class: p.status === "changed" ? "before" : "", title: p.before }, p.before || "–"); } },
-    { key: "after", label: "After", width: "150", show: function (p) { return p.after || "–"; } },
-    { key: "status", label: "Status", minor: true, width: "108", show: function (p) { return p.status === "changed" ? "other version" : statusNames[p.status]; } },
-    { key: "where", label: "Where", minor: true, width: "130" },
-    { key: "files", label: "Files", num: true, minor: true, width: "70", show: function (p) { return count(p.files); } },
+    { key: "name", label: "Package", show: function (p) { return pathCell(p.name); } },
+    { key: "kind", label: "Kind", minor: true, width: "108" },
+    { key: "before", label: "Before", width: "140", show: function (p) { return make("span", { class: p.status === "changed" ? "before" : "", title: p.before }, p.before || "–"); } },
+    { key: "after", label: "After", width: "140", show: function (p) { return p.after || "–"; } },
+    { key: "status", label: "Status", minor: true, width: "92", show: function (p) { return statusNames[p.status]; } },
+    { key: "where", label: "Where", minor: true, width: "130", show: function (p) { return p.where ? pathCell(p.where) : "–"; } },
+    { key: "files", label: "Files", num: true, minor: true, width: "62", show: function (p) { return p.files ? count(p.files) : "–"; } },
   ].concat(bytesColumns()), {
-    label: "Packages", one: "package", many: "packages", least: 200, rows: packages, sort: "-" + measures[0],
+    label: "Packages", one: "package", many: "packages", least: 270, rows: packages, sort: "-" + measures[0],
     text: function (p) { return p.kind + " " + p.name + " " + p.before + " " + p.after + " " + p.where; },
     filters: filters,
     accept: function (p) { return (all || p.status !== "same") && (!kind || p.kind === kind); },
