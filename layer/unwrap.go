@@ -85,6 +85,8 @@ func (u *Unwrapper) cut(raw io.ReaderAt, n *Node, depth int) {
 		n.Parts = cutPNG(raw, n)
 	case bytes.HasPrefix(n.Prefix[:], []byte("\x1f\x8b\x08")):
 		n.Wrapping.Format = recipe.Gzip
+	case bytes.HasPrefix(n.Prefix[:], []byte("\x28\xb5\x2f\xfd")):
+		n.Wrapping.Format = recipe.Zstd
 	case bytes.HasPrefix(n.Prefix[:], []byte(elfMagic)):
 		n.Parts = cutELF(raw, n)
 	case n.IsTar:
