@@ -11,7 +11,7 @@ import (
 // anywhere in the space. It is an index made the other way round: what is looked
 // for is little, so its anchors are noted first; then the space, which is large,
 // streams by, and the lowest address of every anchor is kept. Memory is bounded
-// by what is looked for: at most 192 MiB.
+// by what is looked for: at most 128 MiB.
 //
 // Notes may be taken by several goroutines: what comes of them does not depend
 // on their order.
@@ -19,13 +19,13 @@ type elsewhere struct {
 	rate   uint
 	shift  uint
 	used   int
-	hashes []uint32 // of anchors that are looked for; 0 is free
+	hashes []uint64 // of anchors that are looked for; 0 is free
 	at     []atomic.Int64
 }
 
 const (
 	anchorRate       = 5 // one anchor in 1<<anchorRate bytes
-	elsewhereMaxSize = 1 << 24
+	elsewhereMaxSize = 1 << 23
 	elsewhereChunk   = 1 << 20
 )
 
@@ -37,14 +37,14 @@ func newElsewhere(total int64) *elsewhere {
 	}
 	width := bits.Len64(uint64(max(total>>rate*3/2, 1<<8)))
 	e := &elsewhere{rate: rate, shift: uint(64 - width)}
-	e.hashes = make([]uint32, 1<<width)
+	e.hashes = make([]uint64, 1<<width)
 	e.at = make([]atomic.Int64, 1<<width)
 	return e
 }
 
 // slot returns where the hash stands, or the free slot where it would.
-func (e *elsewhere) slot(hash uint32) int {
-	for i := int(uint64(hash) * 0x9E3779B97F4A7C15 >> e.shift); ; i = (i + 1) & (len(e.hashes) - 1) {
+func (e *elsewhere) slot(hash uint64) int {
+	for i := int(hash * 0x9E3779B97F4A7C15 >> e.shift); ; i = (i + 1) & (len(e.hashes) - 1) {
 		if h := e.hashes[i]; h == 0 || h == hash {
 			return i
 		}
@@ -78,7 +78,7 @@ func (e *elsewhere) note(a anchor) {
 
 // find returns the lowest address behind the span of an anchor that is looked
 // for, or -1.
-func (e *elsewhere) find(hash uint32) int64 {
+func (e *elsewhere) find(hash uint64) int64 {
 	if i := e.slot(hash); e.hashes[i] != 0 {
 		return e.at[i].Load()
 	}

@@ -11,9 +11,9 @@ func TestElsewhereKeepsTheLowest(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 21))
 	for range 20 {
 		e := newElsewhere(0)
-		lowest := map[uint32]int64{}
+		lowest := map[uint64]int64{}
 		for i := range 300 { // more than there is room for
-			a := anchor{r.Uint32N(1 << 10), int64(1000 + i)}
+			a := anchor{r.Uint64N(1 << 10), int64(1000 + i)}
 			e.want(a)
 			if e.find(a.hash) >= 0 && lowest[a.hash] == 0 {
 				lowest[a.hash] = a.at
@@ -23,13 +23,13 @@ func TestElsewhereKeepsTheLowest(t *testing.T) {
 			t.Fatalf("only %d anchors are looked for", len(lowest))
 		}
 		for range 3000 {
-			a := anchor{r.Uint32N(1 << 11), int64(1 + r.IntN(2000))}
+			a := anchor{r.Uint64N(1 << 11), int64(1 + r.IntN(2000))}
 			e.note(a)
 			if was, ok := lowest[a.hash]; ok {
 				lowest[a.hash] = min(was, a.at)
 			}
 		}
-		for hash := range uint32(1 << 11) {
+		for hash := range uint64(1 << 11) {
 			want, ok := lowest[hash]
 			if !ok {
 				want = -1

@@ -1,5 +1,7 @@
 package diff
 
+import "encoding/binary"
+
 // Anchors are places that are chosen by their content alone, so that the same
 // content is noticed wherever it stands. The hash is the gear hash of FastCDC
 // (Xia et al., USENIX ATC 2016): h = h<<1 + gear[b], whose low 32 bits depend
@@ -22,7 +24,7 @@ var gear = func() (t [256]uint64) {
 
 // anchor is a chosen place: its span ends just before at.
 type anchor struct {
-	hash uint32
+	hash uint64 // of the span
 	at   int64
 }
 
@@ -39,13 +41,13 @@ func appendAnchors(list []anchor, b []byte, base int64, rate uint) []anchor {
 	for _, c := range b[:anchorSpan-1] {
 		h = h<<1 + gear[c]
 	}
-	last, lastAt := uint32(0), -1
+	last, lastAt := uint64(0), -1
 	for i, c := range b[anchorSpan-1:] {
 		h = h<<1 + gear[c]
 		if h&mask != 0 {
 			continue
 		}
-		v := uint32(h)*0x9E3779B1 ^ uint32(h)>>15
+		v := spanHash(b[i : i+anchorSpan])
 		if v == last && i-lastAt < 4*anchorSpan && lastAt >= 0 {
 			lastAt = i
 			continue
@@ -54,4 +56,15 @@ func appendAnchors(list []anchor, b []byte, base int64, rate uint) []anchor {
 		list = append(list, anchor{v, base + int64(i) + anchorSpan})
 	}
 	return list
+}
+
+// spanHash tells spans apart. The gear hash cannot: among anchors, 27 of its bits
+// are left, and in a gigabyte many are equal by chance.
+func spanHash(b []byte) uint64 {
+	h := uint64(0)
+	for k := 0; k < anchorSpan; k += 8 {
+		h = (h ^ binary.LittleEndian.Uint64(b[k:])) * 0x9E3779B97F4A7C15
+		h ^= h >> 29
+	}
+	return h
 }
