@@ -19,6 +19,7 @@ func writeTables(w io.Writer, r *report) error {
 			writeRatios(&b, r, m, image)
 		}
 	}
+	writeLevels(&b, r)
 	for _, s := range r.Subjects {
 		writeSubject(&b, s)
 	}

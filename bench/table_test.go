@@ -64,6 +64,31 @@ func TestTables(t *testing.T) {
 	}
 }
 
+func TestLevels(t *testing.T) {
+	r := sample()
+	var b strings.Builder
+	if writeLevels(&b, r); b.Len() > 0 {
+		t.Errorf("one level alone is compared: %s", b.String())
+	}
+	for i := range r.Subjects {
+		fast := r.Subjects[i].Results[0]
+		fast.Tool, fast.Label = "fast", "docker-delta fast"
+		fast.Size *= 2
+		fast.Create.Wall /= 4
+		fast.Apply.Peak *= 3
+		r.Subjects[i].Results = append(r.Subjects[i].Results, fast)
+	}
+	writeLevels(&b, r)
+	for _, want := range []string{
+		"| docker-delta default | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |",
+		"| docker-delta fast | 2.00 | 0.25 | 1.00 | 1.00 | 1.00 | 1.00 | 3.00 |",
+	} {
+		if !strings.Contains(b.String(), want+"\n") {
+			t.Errorf("the table lacks %q:\n%s", want, b.String())
+		}
+	}
+}
+
 func TestPicture(t *testing.T) {
 	var b strings.Builder
 	if err := writeSVG(&b, sample()); err != nil {
