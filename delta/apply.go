@@ -2,7 +2,9 @@ package delta
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -137,6 +139,9 @@ func (d *Delta) rebuild(ctx context.Context, targets []*format.Target, base imag
 	if err := d.Allows(opt.Names...); err != nil {
 		return nil, err
 	}
+	if err := d.checkSize(targets, opt.MaxImage); err != nil {
+		return nil, err
+	}
 	w := &rebuild{d: d, opt: opt, base: make(map[digest.Digest]image.Layer), slots: make(map[int]*slot)}
 	if base != nil {
 		for _, l := range base.Layers() {
@@ -156,4 +161,21 @@ func (d *Delta) rebuild(ctx context.Context, targets []*format.Target, base imag
 		return nil, classify(err)
 	}
 	return w, nil
+}
+
+// ErrTooLarge reports images that are larger than allowed.
+var ErrTooLarge = errors.New("the image is larger than allowed")
+
+// checkSize adds up what the targets claim to have.
+func (d *Delta) checkSize(targets []*format.Target, most int64) error {
+	size := int64(0)
+	for _, t := range targets {
+		for _, n := range t.Layers {
+			size += min(d.pkg.Config.Layers[n].Size, math.MaxInt64-size)
+		}
+	}
+	if most > 0 && size > most {
+		return fmt.Errorf("%w: its layers have %d bytes, %d are allowed; raise --max-image", ErrTooLarge, size, most)
+	}
+	return nil
 }

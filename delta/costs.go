@@ -186,7 +186,7 @@ func (w *rebuild) costs(ctx context.Context, n int) (*LayerCosts, error) {
 	if err != nil {
 		return nil, err
 	}
-	coded, err := openCoded(ctx, blob, s.entry.Size, diff.Limits{Shares: true})
+	coded, err := openCoded(ctx, blob, s.entry.Size, w.d.memory, diff.Limits{Shares: true})
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func (w *rebuild) costs(ctx context.Context, n int) (*LayerCosts, error) {
 	if err := coded.decoder.Decode(ctx, &keeper{pages: w.pages, at: s.at, end: s.at + s.size, next: plain}, w.pages); err != nil {
 		return nil, err
 	}
-	stream, err := coded.program.Stream(ctx, plain)
+	stream, err := coded.program.Stream(ctx, plain, listMemory(w.opt.MaxMemory))
 	if err != nil {
 		return nil, err
 	}

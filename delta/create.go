@@ -13,6 +13,7 @@ import (
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
 )
@@ -74,7 +75,7 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 	if len(in.Indexes) > 0 && opt.Exact == ExactOff {
 		return nil, errors.New("an index names manifests, which are left out without exactness")
 	}
-	c := &creator{opt: opt, dir: opt.dir(), meta: newMetadata(), config: &format.Config{FormatVersion: format.Version}}
+	c := &creator{opt: opt, dir: opt.dir(), memory: listMemory(opt.MaxMemory), meta: newMetadata(), config: &format.Config{FormatVersion: format.Version}}
 	defer c.close()
 	if err := c.read(ctx, in); err != nil {
 		return nil, err
@@ -97,6 +98,7 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 type creator struct {
 	opt    CreateOptions
 	dir    *spool.Dir
+	memory *limit.Memory // for the nodes of all layers
 	mu     sync.Mutex
 	files  []*spool.File
 	meta   *metadata

@@ -58,8 +58,15 @@ const (
 type Resources struct {
 	// TempDir is where temporary files go; empty means the system's place.
 	TempDir string
-	// MaxTemp bounds the bytes in temporary files; 0 means no bound.
+	// MaxTemp bounds the bytes in temporary files; 0 means nine tenths of what is
+	// free in TempDir.
 	MaxTemp int64
+	// MaxMemory bounds the tables that are made from what comes from outside, in
+	// bytes; 0 means a gigabyte. Coders and buffers come on top.
+	MaxMemory int64
+	// MaxImage bounds the bytes of a rebuilt image's layers, as tars; 0 means no
+	// bound.
+	MaxImage int64
 	// Concurrency is the number of cores to use; 0 means all.
 	Concurrency int
 	// Progress, if set, is told how far the work is. It is called from several

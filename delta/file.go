@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
 )
@@ -24,7 +25,7 @@ type FileOptions struct {
 // CreateFile writes the patch that turns one file into another, of the given
 // sizes. It looks inside tars, zips, gzip files and PNGs as Create does.
 func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64, target io.ReaderAt, targetSize int64, opt FileOptions) error {
-	c := &creator{opt: CreateOptions{Resources: opt.Resources, Level: opt.Level}, dir: opt.dir(), meta: newMetadata(),
+	c := &creator{opt: CreateOptions{Resources: opt.Resources, Level: opt.Level}, dir: opt.dir(), memory: listMemory(opt.MaxMemory), meta: newMetadata(),
 		config: &format.Config{Layers: make([]format.Layer, 1)}}
 	defer c.close()
 	old, target = c.dir.Watch(old), c.dir.Watch(target)
@@ -32,8 +33,8 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 	c.bases, c.targets = []*pooled{{side: "base"}}, []*pooled{{side: "target"}}
 	var g errgroup.Group
 	g.SetLimit(opt.workers())
-	g.Go(func() error { return scanFile(c.bases[0], old, oldSize, &h.Old, &opt.Resources) })
-	g.Go(func() error { return scanFile(c.targets[0], target, targetSize, &h.New, &opt.Resources) })
+	g.Go(func() error { return scanFile(c.bases[0], old, oldSize, &h.Old, &opt.Resources, c.memory) })
+	g.Go(func() error { return scanFile(c.targets[0], target, targetSize, &h.New, &opt.Resources, c.memory) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -59,11 +60,11 @@ func CreateFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64
 }
 
 // scanFile cuts a file into nodes and identifies it.
-func scanFile(p *pooled, r io.ReaderAt, size int64, id *format.FileID, opt *Resources) error {
+func scanFile(p *pooled, r io.ReaderAt, size int64, id *format.FileID, opt *Resources, mem *limit.Memory) error {
 	m := opt.meter(Progress{Stage: "read " + p.side, Layer: 1, Layers: 1, Total: size})
 	defer m.finish()
 	sum := sha256.New()
-	s, err := layer.Scan(io.TeeReader(io.NewSectionReader(r, 0, size), io.MultiWriter(sum, m)))
+	s, err := layer.ScanWithin(io.TeeReader(io.NewSectionReader(r, 0, size), io.MultiWriter(sum, m)), mem)
 	if err != nil {
 		return err
 	}
@@ -103,15 +104,16 @@ func holds(r io.ReaderAt, id format.FileID) bool {
 }
 
 func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.PatchHeader, data *io.SectionReader, opt Resources) error {
-	table, err := unpack(ctx, bytes.NewReader(h.Reference), int64(len(h.Reference)), format.MaxMetadata)
+	memory := tableMemory(opt.MaxMemory)
+	table, err := unpack(ctx, bytes.NewReader(h.Reference), int64(len(h.Reference)), min(format.MaxMetadata, memory), memory)
 	if err != nil {
 		return err
 	}
-	ref, err := layer.ParseReference(table, []int64{h.Old.Size})
+	ref, err := layer.ParseReference(table, []int64{h.Old.Size}, limit.NewMemory(memory, "what is unwrapped from the old file"))
 	if err != nil {
 		return err
 	}
-	coded, err := openCoded(ctx, data, h.New.Size, diff.Limits{})
+	coded, err := openCoded(ctx, data, h.New.Size, memory, diff.Limits{})
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.Patc
 	if coded.decoder.ReferenceSize() != span || coded.decoder.TargetSize() > spool.MaxSpan-span {
 		return fmt.Errorf("%w: the patch contradicts itself", format.ErrCorrupt)
 	}
-	pages, err := spool.NewPages(opt.dir(), span+coded.decoder.TargetSize())
+	pages, err := newPages(&opt, span+coded.decoder.TargetSize(), memory)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
 	"github.com/docker-delta/docker-delta/signature"
@@ -28,6 +28,7 @@ type Delta struct {
 	file   io.Closer // may be nil
 	trust  *signature.Trust
 	signed []signature.Signer
+	memory int64 // for each table that is made from the package
 }
 
 // Open opens a package: a file or an OCI layout directory. No signature is asked
@@ -42,7 +43,7 @@ func Read(ctx context.Context, r io.ReaderAt, size int64) (*Delta, error) {
 }
 
 func newDelta(ctx context.Context, pkg *format.Package, opt OpenOptions, by []signature.Signer) (*Delta, error) {
-	d := &Delta{pkg: pkg, trust: opt.Trust, signed: by}
+	d := &Delta{pkg: pkg, trust: opt.Trust, signed: by, memory: tableMemory(opt.MaxMemory)}
 	if err := d.parse(ctx); err != nil {
 		pkg.Close()
 		return nil, err
@@ -57,7 +58,7 @@ func (d *Delta) parse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.meta, err = unpackMetadata(ctx, r); err != nil {
+	if d.meta, err = unpackMetadata(ctx, r, d.memory); err != nil {
 		return fmt.Errorf("its metadata: %w", err)
 	}
 	table, err := d.meta.part(referencePart)
@@ -68,7 +69,7 @@ func (d *Delta) parse(ctx context.Context) error {
 	for _, l := range pkg.Config.Reference {
 		sizes = append(sizes, l.Size)
 	}
-	if d.ref, err = layer.ParseReference(table, sizes); err != nil {
+	if d.ref, err = layer.ParseReference(table, sizes, limit.NewMemory(d.memory, "what is unwrapped from the base")); err != nil {
 		return err
 	}
 	return d.checkParts()
@@ -100,14 +101,21 @@ func (d *Delta) checkParts() error {
 			return err
 		}
 	}
+	// Blobs may share a recipe, which is then parsed once.
+	type sizes struct{ blob, plain int64 }
+	known := make(map[int]sizes)
 	for _, l := range c.Layers {
 		for _, b := range l.Blobs {
-			if b.Recipe == nil {
+			if b.Recipe == nil || known[*b.Recipe] == (sizes{b.Size, l.Size}) {
 				continue
+			}
+			if _, again := known[*b.Recipe]; again {
+				return fmt.Errorf("%w: the recipe of blob %s is for another", format.ErrCorrupt, b.Digest)
 			}
 			if _, err := d.recipe(&l, &b); err != nil {
 				return err
 			}
+			known[*b.Recipe] = sizes{b.Size, l.Size}
 		}
 	}
 	return nil
@@ -122,7 +130,7 @@ func (d *Delta) checkTarget(t *format.Target) error {
 		return err
 	}
 	var config ocispec.Image
-	if err := json.Unmarshal(raw, &config); err != nil {
+	if err := limit.Unmarshal(raw, &config); err != nil {
 		return fmt.Errorf("%w: the target's config: %v", format.ErrCorrupt, err)
 	}
 	var have []digest.Digest
@@ -165,6 +173,26 @@ func (d *Delta) Close() error {
 	return err
 }
 
+// tableMemory is what each table that is made from a package may take of the memory
+// that all may: no more than four are there at a time.
+func tableMemory(all int64) int64 {
+	if all <= 0 {
+		all = limit.Default
+	}
+	return all / 4
+}
+
+// listMemory is what the lists of everything inside of images may take.
+func listMemory(all int64) *limit.Memory {
+	if all <= 0 {
+		all = limit.Default
+	}
+	return limit.NewMemory(all, "the list of the files in these images")
+}
+
+// someProgram is the length that a rewrap program may always have, in bytes.
+const someProgram = 1 << 10
+
 // coded is the blob of a layer, open at its operations.
 type coded struct {
 	program *layer.Program
@@ -178,31 +206,33 @@ func (d *Delta) open(ctx context.Context, l *format.Layer) (*coded, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCoded(ctx, blob, l.Size, diff.Limits{})
+	c, err := openCoded(ctx, blob, l.Size, d.memory, diff.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("layer %s: %w", l.DiffID, err)
 	}
 	return c, nil
 }
 
-// openCoded opens a blob that gives a stream of size bytes.
-func openCoded(ctx context.Context, blob *io.SectionReader, size int64, limits diff.Limits) (*coded, error) {
+// openCoded opens a blob that gives a stream of size bytes. Each of its tables may
+// take so much memory.
+func openCoded(ctx context.Context, blob *io.SectionReader, size, memory int64, limits diff.Limits) (*coded, error) {
 	head := bufio.NewReader(io.NewSectionReader(blob, 0, binary.MaxVarintLen64))
 	n, err := binary.ReadUvarint(head)
 	at := int64(len(appendUvarint(nil, int(n))))
 	if err != nil || n > uint64(blob.Size()) || int64(n) > blob.Size()-at {
 		return nil, fmt.Errorf("%w: it has no rewrap program", format.ErrCorrupt)
 	}
-	program, err := unpack(ctx, io.NewSectionReader(blob, at, int64(n)), int64(n), format.MaxMetadata)
+	// A program that is longer than what it gives would not pay.
+	program, err := unpack(ctx, io.NewSectionReader(blob, at, int64(n)), int64(n), min(format.MaxMetadata, memory, someProgram+size), memory)
 	if err != nil {
 		return nil, err
 	}
 	c := &coded{head: at + int64(n)}
-	if c.program, err = layer.ParseProgram(program, size); err != nil {
+	if c.program, err = layer.ParseProgram(program, size, limit.NewMemory(memory, "a rewrap program")); err != nil {
 		return nil, err
 	}
 	left := blob.Size() - c.head
-	limits.MaxTarget = c.program.PlainSize()
+	limits.MaxTarget, limits.Memory = c.program.PlainSize(), limit.NewMemory(memory, "the operations of a layer")
 	c.decoder, err = diff.Open(io.NewSectionReader(blob, c.head, left), left, limits)
 	if err != nil {
 		return nil, err

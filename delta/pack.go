@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // pack codes bytes that stand for themselves.
@@ -23,9 +24,12 @@ func pack(ctx context.Context, b []byte, level Level) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// unpack is the inverse of pack; more than limit bytes are refused.
-func unpack(ctx context.Context, r io.ReaderAt, size, limit int64) ([]byte, error) {
-	d, err := diff.Open(io.NewSectionReader(r, 0, size), size, diff.Limits{MaxTarget: limit})
+// unpack is the inverse of pack; more than most bytes are refused, and operations
+// that take more than so much memory.
+func unpack(ctx context.Context, r io.ReaderAt, size, most, memory int64) ([]byte, error) {
+	d, err := diff.Open(io.NewSectionReader(r, 0, size), size, diff.Limits{
+		MaxTarget: most, Memory: limit.NewMemory(memory, "the operations of its metadata"),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +63,9 @@ func (h *history) ReadAt(p []byte, off int64) (int, error) {
 // metadata gathers the parts that a Config gives by number.
 type metadata struct{ parts [][]byte }
 
+// maxParts is more than a description can name.
+const maxParts = 1 << 17
+
 // referencePart is the number of the part that describes the reference.
 const referencePart = 0
 
@@ -84,13 +91,13 @@ func (m *metadata) pack(ctx context.Context, level Level) ([]byte, error) {
 	return pack(ctx, b, level)
 }
 
-func unpackMetadata(ctx context.Context, r *io.SectionReader) (*metadata, error) {
-	b, err := unpack(ctx, r, r.Size(), format.MaxMetadata)
+func unpackMetadata(ctx context.Context, r *io.SectionReader, memory int64) (*metadata, error) {
+	b, err := unpack(ctx, r, r.Size(), min(format.MaxMetadata, memory), memory)
 	if err != nil {
 		return nil, err
 	}
 	count, n := binary.Uvarint(b)
-	if n <= 0 || count > uint64(len(b)) {
+	if n <= 0 || count > min(uint64(len(b)), maxParts) {
 		return nil, fmt.Errorf("%w: its metadata", format.ErrCorrupt)
 	}
 	b = b[n:]

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
 )
@@ -76,7 +77,7 @@ func (c *creator) read(ctx context.Context, in Input) error {
 			m := c.opt.meter(Progress{Stage: "read " + p.side, Layer: i + 1, Layers: len(all), Total: p.layer.Size()})
 			defer m.finish()
 			var err error
-			p.stream, err = spoolLayer(ctx, p.layer, f, m)
+			p.stream, err = spoolLayer(ctx, p.layer, f, m, c.memory)
 			if err != nil {
 				return fmt.Errorf("%s layer %s: %w", p.side, p.layer.DiffID(), err)
 			}
@@ -112,13 +113,13 @@ func (p *pooled) addBlob(l image.Layer) {
 }
 
 // spoolLayer keeps the decompressed tar of a layer and cuts it into nodes.
-func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter) (*layer.Stream, error) {
+func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter, mem *limit.Memory) (*layer.Stream, error) {
 	r, err := l.Plain(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	s, err := layer.Scan(io.TeeReader(r, io.MultiWriter(f, m)))
+	s, err := layer.ScanWithin(io.TeeReader(r, io.MultiWriter(f, m)), mem)
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +134,9 @@ func (c *creator) unwrap(ctx context.Context) error {
 	baseSums, targetSums := make(map[layer.Sum]bool), make(map[layer.Sum]bool)
 	c.targetSums = targetSums
 	c.baseSide = &layer.Unwrapper{Dir: c.dir, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf,
-		Known: func(s layer.Sum) bool { return targetSums[s] }}
+		Memory: c.memory, Known: func(s layer.Sum) bool { return targetSums[s] }}
 	c.targetSide = &layer.Unwrapper{Dir: c.dir, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf, Recipes: true,
-		Known: func(s layer.Sum) bool { return baseSums[s] }}
+		Memory: c.memory, Known: func(s layer.Sum) bool { return baseSums[s] }}
 	note := func(sums map[layer.Sum]bool, list []*layer.Stream) {
 		for _, s := range list {
 			s.Contents(func(n *layer.Node) { sums[n.Sum] = true })

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"unsafe"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
 )
@@ -26,10 +28,11 @@ type rebuild struct {
 	slots map[int]*slot // by number in Config.Layers
 	order []int         // of the slots, as they follow each other
 
-	wanted map[int]bool // the layers that are to be had, by number
-	use    *layer.Usage // what of the reference they need
-	span   int64        // of the address space
-	pages  *spool.Pages // of the reference and the decoded plain streams
+	memory *limit.Memory // for what the layers copy
+	wanted map[int]bool  // the layers that are to be had, by number
+	use    *layer.Usage  // what of the reference they need
+	span   int64         // of the address space
+	pages  *spool.Pages  // of the reference and the decoded plain streams
 
 	producers producers
 }
@@ -56,6 +59,7 @@ type slot struct {
 // plan lays out the address space and finds what the wanted layers copy.
 func (w *rebuild) plan(ctx context.Context, targets []*format.Target) error {
 	c := w.d.pkg.Config
+	w.memory = limit.NewMemory(w.d.memory, "what the layers copy")
 	w.wanted = make(map[int]bool)
 	last := -1
 	for _, t := range targets {
@@ -103,7 +107,7 @@ func (w *rebuild) addSlot(ctx context.Context, n int) error {
 		return fmt.Errorf("%w: more than %d bytes", format.ErrCorrupt, int64(spool.MaxSpan))
 	}
 	s := &slot{entry: entry, at: w.span, size: coded.decoder.TargetSize()}
-	if s.needs, err = needsOf(coded); err != nil {
+	if s.needs, err = needsOf(coded, w.memory); err != nil {
 		return err
 	}
 	w.slots[n] = s
@@ -118,7 +122,7 @@ func (w *rebuild) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if w.pages, err = spool.NewPages(w.opt.dir(), w.span); err != nil {
+	if w.pages, err = newPages(&w.opt.Resources, w.span, w.d.memory); err != nil {
 		return err
 	}
 	for _, n := range w.order {
@@ -138,13 +142,24 @@ func (w *rebuild) prepare(ctx context.Context) error {
 	return w.gather(ctx)
 }
 
+// newPages makes an address space of size bytes, whose tables may take so much
+// memory.
+func newPages(opt *Resources, size, memory int64) (*spool.Pages, error) {
+	mem := limit.NewMemory(memory, "the address space")
+	if err := mem.Take(spool.PagesMemory(size)); err != nil {
+		return nil, err
+	}
+	return spool.NewPages(opt.dir(), size)
+}
+
 // needsOf lists what a coded layer copies.
-func needsOf(c *coded) (needs []diff.Extent, err error) {
+func needsOf(c *coded, mem *limit.Memory) (needs []diff.Extent, err error) {
 	err = c.decoder.Needs(func(e diff.Extent) error {
 		if k := len(needs) - 1; k >= 0 && needs[k].End() == e.Off {
 			needs[k].Len += e.Len
 		} else {
 			needs = append(needs, e)
+			return mem.Take(2 * int64(unsafe.Sizeof(e))) // in a list that grows
 		}
 		return nil
 	})

@@ -2,7 +2,6 @@ package delta
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/recipe"
 )
 
@@ -42,7 +42,7 @@ func (t *target) Manifest() ([]byte, string) {
 // Platform is what the config says.
 func (t *target) Platform() ocispec.Platform {
 	var p ocispec.Platform
-	_ = json.Unmarshal(t.Config(), &p) // the config has the same field names
+	_ = limit.Unmarshal(t.Config(), &p) // the config has the same field names
 	return p
 }
 
@@ -73,7 +73,7 @@ func (t *target) manifest() (*ocispec.Manifest, error) {
 		return nil, err
 	}
 	var m ocispec.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := limit.Unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("%w: the target's manifest: %v", format.ErrCorrupt, err)
 	}
 	if len(m.Layers) != len(t.t.Layers) {
@@ -229,7 +229,7 @@ func (d *Delta) recipe(l *format.Layer, b *format.Blob) (*recipe.Recipe, error) 
 	if err != nil {
 		return nil, err
 	}
-	r, err := recipe.Parse(raw)
+	r, err := recipe.ParseWithin(raw, limit.NewMemory(d.memory, "a recipe"))
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", b.Digest, err)
 	}

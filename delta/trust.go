@@ -18,6 +18,9 @@ type OpenOptions struct {
 	// Signatures are those that there are: of a package's file, or of the manifest
 	// of a package in a directory.
 	Signatures [][]byte
+	// MaxMemory bounds what is held of the package in memory, in bytes; 0 means a
+	// gigabyte.
+	MaxMemory int64
 }
 
 // OpenSigned opens a package: a file or an OCI layout directory. Nothing of a file,

@@ -76,12 +76,8 @@ func readHead(r *bufio.Reader, limits Limits, notes *ledger) (*layout, int64, er
 	if n[2] > maxSection || n[3] > maxSection {
 		return nil, 0, fmt.Errorf("%w: sections of %d and %d bytes", ErrCorrupt, n[2], n[3])
 	}
-	maxOps := limits.MaxOps
-	if maxOps == 0 {
-		maxOps = 1 << 22
-	}
 	ops := io.LimitReader(r, n[2])
-	if err := readOps(ops, l, maxOps, notes); err != nil {
+	if err := readOps(ops, l, limits.Memory, notes); err != nil {
 		return nil, 0, err
 	}
 	if _, err := io.Copy(io.Discard, ops); err != nil {

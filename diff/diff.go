@@ -15,6 +15,8 @@ package diff
 import (
 	"errors"
 	"io"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // ErrCorrupt says that a coded delta is damaged, or asks for what its limits
@@ -105,9 +107,8 @@ type Stats struct {
 type Limits struct {
 	// MaxTarget is the largest acceptable target size; 0 means no limit.
 	MaxTarget int64
-	// MaxOps bounds the number of operations; 0 means 1<<24. Each costs a few
-	// bytes of memory.
-	MaxOps int
+	// Memory is what the tables of operations and groups may take; nil is all.
+	Memory *limit.Memory
 	// Shares asks for what [Decoder.Shares] gives.
 	Shares bool
 }

@@ -43,7 +43,7 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, coded []byte) {
-		d, err := Open(bytes.NewReader(coded), int64(len(coded)), Limits{MaxTarget: 1 << 16, MaxOps: 1 << 12})
+		d, err := Open(bytes.NewReader(coded), int64(len(coded)), Limits{MaxTarget: 1 << 16})
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("unexpected class of error: %v", err)

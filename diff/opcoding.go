@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"unsafe"
 
 	"github.com/docker-delta/docker-delta/diff/internal/code"
+	"github.com/docker-delta/docker-delta/diff/internal/predict"
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // The fields of the integers that describe a layout. Where there are two in a
@@ -103,8 +106,25 @@ func appendOps(w io.Writer, l *layout, level Level, notes *ledger) error {
 	return errors.Join(err, e.Close())
 }
 
+// A few coded bytes can stand for any number of operations and groups. What they
+// take is therefore bounded by the bytes that they give: operations of fewer bytes
+// do not pay, and executables are not so small.
+const (
+	someOps       = 1 << 10
+	bytesPerOp    = 4
+	someGroups    = 16
+	bytesPerGroup = 512
+)
+
+// opMemory and groupMemory are what one takes, in bytes: in a list that grows, and
+// when a model is made of it.
+const (
+	opMemory    = 2*int64(unsafe.Sizeof(op{})) + 3*int64(unsafe.Sizeof(predict.Op{}))
+	groupMemory = 2 * int64(unsafe.Sizeof(group{}))
+)
+
 // readOps reads what appendOps wrote into l, whose sizes are known.
-func readOps(r io.Reader, l *layout, maxOps int, notes *ledger) error {
+func readOps(r io.Reader, l *layout, mem *limit.Memory, notes *ledger) error {
 	d, err := code.NewIntDecoder(r)
 	if err != nil {
 		return err
@@ -113,8 +133,11 @@ func readOps(r io.Reader, l *layout, maxOps int, notes *ledger) error {
 	if err != nil {
 		return err
 	}
-	if n > uint64(maxOps) {
-		return fmt.Errorf("%w: %d operations", ErrCorrupt, n)
+	if n > uint64(someOps+l.target/bytesPerOp) {
+		return fmt.Errorf("%w: %d operations for %d bytes", ErrCorrupt, n, l.target)
+	}
+	if err := mem.Take(int64(n) * opMemory); err != nil {
+		return err
 	}
 	var last recent
 	at, lit := int64(0), false
@@ -140,7 +163,7 @@ func readOps(r io.Reader, l *layout, maxOps int, notes *ledger) error {
 		at += o.Len + o.Lit
 		lit = o.Lit > 0
 	}
-	return readGroups(d, l, maxOps)
+	return readGroups(d, l, mem)
 }
 
 // readAlignment reads where an operation copies from. Sums may overflow; what
@@ -173,13 +196,16 @@ func readAlignment(d *code.IntDecoder, last *recent, lit bool) (int64, error) {
 	return alignment, nil
 }
 
-func readGroups(d *code.IntDecoder, l *layout, maxGroups int) error {
+func readGroups(d *code.IntDecoder, l *layout, mem *limit.Memory) error {
 	n, err := d.Read(fieldCount)
 	if err != nil {
 		return err
 	}
-	if n > uint64(maxGroups) {
-		return fmt.Errorf("%w: %d groups", ErrCorrupt, n)
+	if n > uint64(someGroups+l.target/bytesPerGroup) {
+		return fmt.Errorf("%w: %d groups for %d bytes", ErrCorrupt, n, l.target)
+	}
+	if err := mem.Take(int64(n) * groupMemory); err != nil {
+		return err
 	}
 	at, total := int64(0), uint64(0)
 	for range n {

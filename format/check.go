@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // features are the required features that this version knows.
@@ -20,6 +22,9 @@ func corrupt(format string, args ...any) error {
 func ParseConfig(b []byte) (*Config, error) {
 	if len(b) > MaxConfig {
 		return nil, corrupt("its description has %d bytes, over the limit of %d", len(b), MaxConfig)
+	}
+	if err := limit.JSON(b); err != nil {
+		return nil, corrupt("its description: %v", err)
 	}
 	// The version comes first: a newer format may look different otherwise.
 	var head struct {
@@ -89,7 +94,7 @@ func (c *Config) check() error {
 			}
 		}
 	}
-	seen := make(map[digest.Digest]bool)
+	seen, data := make(map[digest.Digest]bool), make(map[digest.Digest]bool)
 	for i := range c.Layers {
 		l := &c.Layers[i]
 		if err := l.check(); err != nil {
@@ -98,7 +103,10 @@ func (c *Config) check() error {
 		if seen[l.DiffID] {
 			return corrupt("layer %s comes twice", l.DiffID)
 		}
-		seen[l.DiffID] = true
+		if l.Data != "" && data[l.Data] {
+			return corrupt("layer %s has the data of another", l.DiffID)
+		}
+		seen[l.DiffID], data[l.Data] = true, true
 	}
 	for i := range c.Indexes {
 		if err := c.Indexes[i].check(fmt.Sprintf("index %d", i)); err != nil {
@@ -150,6 +158,9 @@ func (l *Layer) check() error {
 		}
 	default:
 		return corrupt("layer %s is carried in an unknown way, %q", l.DiffID, l.Carried)
+	}
+	if len(l.Blobs) > MaxBlobs {
+		return corrupt("layer %s has over %d compressed forms", l.DiffID, MaxBlobs)
 	}
 	carried := false
 	for _, b := range l.Blobs {

@@ -61,6 +61,7 @@ const (
 	MaxConfig   = 16 << 20 // bytes of a Config
 	MaxMetadata = 64 << 20 // bytes of metadata, coded or not
 	MaxLayers   = 4096     // layers in a base or target
+	MaxBlobs    = 256      // compressed forms of one layer
 	MaxMembers  = 8192     // members of the tar
 	MaxTargets  = 1024     // bases or targets
 )

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // What lies around the parts that a digest covers, the tar and the tables of
@@ -21,6 +23,9 @@ const maxNesting = 32
 // Names that differ in case only count as one, since encoding/json takes them
 // for the same and other readers do not.
 func unmarshalOnce(b []byte, v any) error {
+	if err := limit.JSON(b); err != nil {
+		return err
+	}
 	if err := checkOnce(b); err != nil {
 		return err
 	}

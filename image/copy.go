@@ -201,13 +201,13 @@ func (c *copier) sendGzip(ctx context.Context, l Layer) (ocispec.Descriptor, err
 		return desc, err
 	}
 	defer rc.Close()
-	f, err := c.opt.newSpool()
+	f, w, err := c.opt.newSpool()
 	if err != nil {
 		return desc, err
 	}
 	defer f.Close()
 	sum := digest.SHA256.Digester()
-	count := &countWriter{w: io.MultiWriter(f, sum.Hash())}
+	count := &countWriter{w: io.MultiWriter(w, sum.Hash())}
 	gz, err := gzip.NewWriterLevel(count, 6)
 	if err != nil {
 		return desc, err

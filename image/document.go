@@ -7,6 +7,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // Limits on JSON documents, which are held in memory, and on what they list.
@@ -67,7 +69,7 @@ func parseDocument(raw []byte) (*document, error) {
 	}
 	d := &document{raw: raw}
 	if t := bytes.TrimLeft(raw, " \t\r\n"); len(t) > 0 && t[0] == '[' {
-		if err := json.Unmarshal(raw, &d.docker); err != nil {
+		if err := limit.Unmarshal(raw, &d.docker); err != nil {
 			return nil, fmt.Errorf("wrong JSON: %w", err)
 		}
 		for _, e := range d.docker {
@@ -87,7 +89,7 @@ func parseDocument(raw []byte) (*document, error) {
 		Layers    json.RawMessage `json:"layers"`
 		FSLayers  json.RawMessage `json:"fsLayers"`
 	}
-	if err := json.Unmarshal(raw, &keys); err != nil {
+	if err := limit.Unmarshal(raw, &keys); err != nil {
 		return nil, fmt.Errorf("wrong JSON: %w", err)
 	}
 	d.mediaType = keys.MediaType
@@ -97,7 +99,7 @@ func parseDocument(raw []byte) (*document, error) {
 		return nil, fmt.Errorf("%w: an object with both manifests and layers", ErrNotImage)
 	case keys.Manifests != nil:
 		d.kind = docIndex
-		if err = json.Unmarshal(keys.Manifests, &d.index); err == nil && len(d.index) > maxManifests {
+		if err = limit.Unmarshal(keys.Manifests, &d.index); err == nil && len(d.index) > maxManifests {
 			err = fmt.Errorf("an index of %d manifests, more than the limit of %d", len(d.index), maxManifests)
 		}
 		for _, m := range d.index {
@@ -121,7 +123,7 @@ func parseDocument(raw []byte) (*document, error) {
 }
 
 func (d *document) parseManifest() error {
-	if err := json.Unmarshal(d.raw, &d.manifest); err != nil {
+	if err := limit.Unmarshal(d.raw, &d.manifest); err != nil {
 		return fmt.Errorf("wrong JSON: %w", err)
 	}
 	m := &d.manifest
@@ -163,7 +165,7 @@ type imageConfig struct {
 // parseConfig reads the config of an image with n layers.
 func parseConfig(raw []byte, n int) (*imageConfig, error) {
 	var c imageConfig
-	if err := json.Unmarshal(raw, &c); err != nil {
+	if err := limit.Unmarshal(raw, &c); err != nil {
 		return nil, fmt.Errorf("the image config is wrong JSON: %w", err)
 	}
 	if len(c.RootFS.DiffIDs) != n {

@@ -12,6 +12,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-delta/docker-delta/internal/atomicfile"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
@@ -120,7 +121,7 @@ func checkLayout(dir string) error {
 		return err
 	}
 	var l ocispec.ImageLayout
-	if err := json.Unmarshal(raw, &l); err != nil || l.Version != "1.0.0" {
+	if err := limit.Unmarshal(raw, &l); err != nil || l.Version != "1.0.0" {
 		return fmt.Errorf("%s: an OCI layout of version %q, expected 1.0.0", dir, truncate(l.Version, 50))
 	}
 	return nil
@@ -141,20 +142,20 @@ func addToIndex(path string, add []ocispec.Descriptor) ([]byte, error) {
 	case len(raw) > maxJSON:
 		return nil, fmt.Errorf("%s has %d bytes, more than the limit of %d", path, len(raw), maxJSON)
 	default:
-		if err := json.Unmarshal(raw, &doc); err != nil {
+		if err := limit.Unmarshal(raw, &doc); err != nil {
 			return nil, fmt.Errorf("%s: wrong JSON: %w", path, err)
 		}
 	}
 	var old []json.RawMessage
 	if m, ok := doc["manifests"]; ok {
-		if err := json.Unmarshal(m, &old); err != nil {
+		if err := limit.Unmarshal(m, &old); err != nil {
 			return nil, fmt.Errorf("%s: wrong JSON: %w", path, err)
 		}
 	}
 	var list []json.RawMessage
 	for _, o := range old {
 		var d ocispec.Descriptor
-		if err := json.Unmarshal(o, &d); err != nil {
+		if err := limit.Unmarshal(o, &d); err != nil {
 			return nil, fmt.Errorf("%s: wrong JSON: %w", path, err)
 		}
 		if !replaced(d, add) {

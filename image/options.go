@@ -8,6 +8,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
 
@@ -40,6 +41,9 @@ type Options struct {
 
 	// TempDir is where big temporary files go. Empty means TMPDIR, else /var/tmp.
 	TempDir string
+	// MaxTemp bounds the bytes of one such file; 0 means nine tenths of what is
+	// free in the directory.
+	MaxTemp int64
 	// AllowMissing lets Open succeed when layers are absent; reading such a
 	// layer fails with a *MissingError.
 	AllowMissing bool
@@ -66,21 +70,37 @@ func (o *Options) tempDir() string {
 	return os.TempDir()
 }
 
-func (o *Options) newSpool() (*tempfile.File, error) {
+// newSpool makes a temporary file, and a writer to it that keeps to its limit.
+func (o *Options) newSpool() (*tempfile.File, io.Writer, error) {
 	f, err := tempfile.Anonymous(o.tempDir())
 	if err != nil {
-		return nil, hint(err, "choose another directory for temporary files (TMPDIR)")
+		return nil, nil, hint(err, "choose another directory for temporary files (TMPDIR)")
 	}
-	return f, nil
+	return f, &spoolWriter{w: f, room: spool.NewRoom(o.tempDir(), o.MaxTemp)}, nil
+}
+
+type spoolWriter struct {
+	w    io.Writer
+	n    int64
+	room spool.Room
+}
+
+func (s *spoolWriter) Write(p []byte) (int, error) {
+	if err := s.room.Check(s.n + int64(len(p))); err != nil {
+		return 0, err
+	}
+	n, err := s.w.Write(p)
+	s.n += int64(n)
+	return n, err
 }
 
 // spool copies r into a temporary file and rewinds it.
 func (o *Options) spool(r io.Reader) (*tempfile.File, int64, error) {
-	s, err := o.newSpool()
+	s, w, err := o.newSpool()
 	if err != nil {
 		return nil, 0, err
 	}
-	n, err := io.Copy(s, r)
+	n, err := io.Copy(w, r)
 	if err == nil {
 		_, err = s.Seek(0, io.SeekStart)
 	}

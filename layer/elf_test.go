@@ -100,7 +100,7 @@ func TestELF(t *testing.T) {
 		t.Error("another file came back")
 	}
 	// The same, as the package and the plain bytes show it.
-	again, err := NewProgram(s).Stream(ctx, bytes.NewReader(b))
+	again, err := NewProgram(s).Stream(ctx, bytes.NewReader(b), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,16 +5,19 @@ import (
 	"fmt"
 	"io"
 	"sort"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // Stream gives the stream that the program makes of plain bytes, cut as
 // [Unwrapper.Cut] and [Unwrapper.Unwrap] would cut it, without making it: where
-// its raw bytes hold something wrapped, it reads as zeros.
-func (p *Program) Stream(ctx context.Context, plain io.ReaderAt) (*Stream, error) {
-	return p.stream(ctx, plain, 0, 0)
+// its raw bytes hold something wrapped, it reads as zeros. The nodes take what they
+// need off mem.
+func (p *Program) Stream(ctx context.Context, plain io.ReaderAt, mem *limit.Memory) (*Stream, error) {
+	return p.stream(ctx, plain, 0, 0, mem)
 }
 
-func (p *Program) stream(ctx context.Context, plain io.ReaderAt, at int64, depth int) (*Stream, error) {
+func (p *Program) stream(ctx context.Context, plain io.ReaderAt, at int64, depth int, mem *limit.Memory) (*Stream, error) {
 	var raw Concat
 	inner := make([]int64, len(p.steps)) // where their plain bytes start
 	for i := range p.steps {
@@ -26,13 +29,19 @@ func (p *Program) stream(ctx context.Context, plain io.ReaderAt, at int64, depth
 		at += st.inner.plain
 	}
 	raw.Add(plain, at, p.raw-raw.Size())
-	s, err := Scan(io.NewSectionReader(&raw, 0, p.raw))
+	s, err := ScanWithin(io.NewSectionReader(&raw, 0, p.raw), mem)
 	if err != nil {
 		return nil, err
 	}
 	s.Raw = &raw
-	u := new(Unwrapper)
-	if err := s.Leaves(func(n *Node) error { u.cut(&raw, n, depth); return ctx.Err() }); err != nil {
+	u := &Unwrapper{Memory: mem}
+	err = s.Leaves(func(n *Node) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return u.cut(&raw, n, depth)
+	})
+	if err != nil {
 		return nil, err
 	}
 	from := int64(0)
@@ -43,7 +52,7 @@ func (p *Program) stream(ctx context.Context, plain io.ReaderAt, at int64, depth
 		if n == nil {
 			return nil, fmt.Errorf("%w: a step crosses the parts of a container", ErrProgram)
 		}
-		if n.Inner, err = st.inner.stream(ctx, plain, inner[i], depth+1); err != nil {
+		if n.Inner, err = st.inner.stream(ctx, plain, inner[i], depth+1, mem); err != nil {
 			return nil, err
 		}
 		nameInner(n.Inner.Nodes, n.Path)

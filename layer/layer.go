@@ -13,6 +13,8 @@ package layer
 
 import (
 	"io"
+	"strings"
+	"unsafe"
 
 	"github.com/docker-delta/docker-delta/recipe"
 )
@@ -60,6 +62,21 @@ type Node struct {
 
 // End is the offset just behind the node.
 func (n *Node) End() int64 { return n.Off + n.Len }
+
+// maxPath is the most of a name that is kept, in bytes.
+const maxPath = 4096
+
+// cutPath keeps the end of a name that is too long: names only help to find
+// counterparts.
+func cutPath(path string) string {
+	if len(path) > maxPath {
+		return strings.Clone(path[len(path)-maxPath:])
+	}
+	return path
+}
+
+// memory is what the node takes, in bytes, with its place in a list that grows.
+func (n *Node) memory() int64 { return int64(unsafe.Sizeof(*n)) + 16 + int64(len(n.Path)) }
 
 // Wrapping says how the bytes of a node are to be decompressed.
 type Wrapping struct {

@@ -241,7 +241,7 @@ func TestProgramGivesRawBytesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = ParseProgram(coded, s.Size); err != nil {
+	if p, err = ParseProgram(coded, s.Size, nil); err != nil {
 		t.Fatal(err)
 	}
 	plain := Plain(s)
@@ -294,7 +294,7 @@ func TestGatherGivesWhatWasReferred(t *testing.T) {
 	if addr[s] != other.Size || ref.Size() <= other.Size+s.Size {
 		t.Fatalf("layout: %v, %d bytes", addr[s], ref.Size())
 	}
-	parsed, err := ParseReference(ref.AppendBinary(nil), []int64{other.Size, s.Size})
+	parsed, err := ParseReference(ref.AppendBinary(nil), []int64{other.Size, s.Size}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +367,7 @@ func FuzzParseProgram(f *testing.F) {
 		if size < 0 {
 			return
 		}
-		p, err := ParseProgram(b, size)
+		p, err := ParseProgram(b, size, nil)
 		if err != nil {
 			return
 		}
@@ -388,7 +388,7 @@ func FuzzParseReference(f *testing.F) {
 	ref, _ := NewReference([]*Stream{s})
 	f.Add(ref.AppendBinary(nil), s.Size)
 	f.Fuzz(func(t *testing.T, b []byte, size int64) {
-		if ref, err := ParseReference(b, []int64{size}); err == nil && ref.Size() < size {
+		if ref, err := ParseReference(b, []int64{size}, nil); err == nil && ref.Size() < size {
 			t.Fatal("the reference is smaller than its layer")
 		}
 	})

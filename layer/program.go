@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/recipe"
 )
 
@@ -91,9 +93,10 @@ func appendChunks(b []byte, chunks []int64) []byte {
 	return b
 }
 
-// ParseProgram reads a coded program for a stream of rawSize bytes.
-func ParseProgram(b []byte, rawSize int64) (*Program, error) {
-	d := &decoder{b: b}
+// ParseProgram reads a coded program for a stream of rawSize bytes, which may take
+// what is left of mem.
+func ParseProgram(b []byte, rawSize int64, mem *limit.Memory) (*Program, error) {
+	d := &decoder{b: b, mem: mem}
 	p := d.program(rawSize, 0)
 	if d.err == nil && len(d.b) > 0 {
 		d.fail("bytes after the end")
@@ -106,7 +109,15 @@ func ParseProgram(b []byte, rawSize int64) (*Program, error) {
 
 type decoder struct {
 	b   []byte
+	mem *limit.Memory
 	err error
+}
+
+// take takes bytes off the memory.
+func (d *decoder) take(n int64) {
+	if err := d.mem.Take(n); err != nil && d.err == nil {
+		d.err = err
+	}
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -144,6 +155,9 @@ func (d *decoder) chunks() []int64 {
 	if n == 0 || d.err != nil {
 		return nil
 	}
+	if d.take(8 * n); d.err != nil {
+		return nil
+	}
 	chunks := make([]int64, 0, n)
 	for ; n > 0 && d.err == nil; n-- {
 		chunks = append(chunks, d.uint(math.MaxInt32))
@@ -153,6 +167,7 @@ func (d *decoder) chunks() []int64 {
 
 func (d *decoder) program(raw int64, depth int) *Program {
 	p := &Program{raw: raw}
+	d.take(int64(unsafe.Sizeof(*p)))
 	if depth > MaxDepth {
 		d.fail("nested too deeply")
 		return p
@@ -161,7 +176,8 @@ func (d *decoder) program(raw int64, depth int) *Program {
 	for n := d.uint(int64(len(d.b))); n > 0 && d.err == nil; n-- {
 		st := step{skip: d.uint(left)}
 		left -= st.skip
-		r, err := recipe.Parse(d.bytes())
+		d.take(2 * int64(unsafe.Sizeof(st))) // in a list that grows
+		r, err := recipe.ParseWithin(d.bytes(), d.mem)
 		if err != nil {
 			if d.err == nil {
 				d.err = err
@@ -175,6 +191,9 @@ func (d *decoder) program(raw int64, depth int) *Program {
 		}
 		if st.chunks != nil && sum != r.Size() {
 			d.fail("chunks of %d bytes for %d", sum, r.Size())
+		}
+		if r.Size() == 0 {
+			d.fail("a step that does nothing")
 		}
 		if st.size() > left {
 			d.fail("more bytes than the stream has")

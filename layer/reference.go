@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/recipe"
 )
@@ -96,8 +98,9 @@ func (ref *Reference) AppendBinary(b []byte) []byte {
 	return b
 }
 
-// ParseReference reads the coded form for layers of the given sizes.
-func ParseReference(b []byte, layers []int64) (*Reference, error) {
+// ParseReference reads the coded form for layers of the given sizes, which may take
+// what is left of mem.
+func ParseReference(b []byte, layers []int64, mem *limit.Memory) (*Reference, error) {
 	ref := &Reference{layers: len(layers)}
 	for _, size := range layers {
 		if size < 0 || size > spool.MaxSpan-ref.size {
@@ -105,10 +108,11 @@ func ParseReference(b []byte, layers []int64) (*Reference, error) {
 		}
 		ref.add(size, derived{parent: -1})
 	}
-	d := &decoder{b: b}
+	d := &decoder{b: b, mem: mem}
 	parent, end := int64(0), int64(0)
 	ends := make(map[int]int64) // of the last stream unwrapped from each
 	for n := d.uint(int64(len(b))); n > 0 && d.err == nil; n-- {
+		d.take(spanMemory)
 		step := d.int()
 		if step != 0 {
 			end = 0
@@ -133,10 +137,16 @@ func ParseReference(b []byte, layers []int64) (*Reference, error) {
 		d.fail("bytes after the end")
 	}
 	if d.err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrReference, d.err)
+		if !errors.Is(d.err, limit.ErrMemory) {
+			d.err = fmt.Errorf("%w: %v", ErrReference, d.err)
+		}
+		return nil, d.err
 	}
 	return ref, nil
 }
+
+// spanMemory is what a stream takes, in a list that grows and among the ends.
+const spanMemory = 2*int64(unsafe.Sizeof(span{})) + 64
 
 func (d *decoder) int() int64 {
 	v, n := binary.Varint(d.b)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 const (
@@ -20,8 +22,12 @@ const (
 // tar is one Content; where a tar stops making sense, the rest is one Content.
 //
 // The tar format is that of POSIX.1-2001 (pax) and of GNU tar.
-func Scan(r io.Reader) (*Stream, error) {
-	s := &scanner{r: takeReader(r)}
+func Scan(r io.Reader) (*Stream, error) { return ScanWithin(r, nil) }
+
+// ScanWithin is [Scan] with nodes that take what they need off mem; when that is
+// used up, it fails.
+func ScanWithin(r io.Reader, mem *limit.Memory) (*Stream, error) {
+	s := &scanner{r: takeReader(r), mem: mem}
 	defer putReader(s.r)
 	if err := s.scan(); err != nil {
 		return nil, err
@@ -34,12 +40,25 @@ type scanner struct {
 	off   int64 // bytes consumed
 	start int64 // where the header run began that is being gathered
 	nodes []*Node
+	mem   *limit.Memory
+	err   error // of mem
+}
+
+// add appends a node.
+func (s *scanner) add(n *Node) {
+	if err := s.mem.Take(n.memory()); err != nil && s.err == nil {
+		s.err = err
+	}
+	s.nodes = append(s.nodes, n)
 }
 
 func (s *scanner) scan() error {
 	var path string // as a PAX or GNU header gave it
 	size := int64(-1)
 	for {
+		if s.err != nil {
+			return s.err
+		}
 		block, err := s.r.Peek(blockSize)
 		if err != nil && err != io.EOF {
 			return err
@@ -100,7 +119,7 @@ func (s *scanner) scan() error {
 			h.size = size
 		}
 		if path != "" {
-			h.path = path
+			h.path = cutPath(path)
 		}
 		path, size = "", -1
 		s.header(h.path)
@@ -118,7 +137,7 @@ func (s *scanner) scan() error {
 // header ends the header run at the current offset.
 func (s *scanner) header(path string) {
 	if s.off > s.start {
-		s.nodes = append(s.nodes, &Node{Kind: Header, Path: path, Off: s.start, Len: s.off - s.start})
+		s.add(&Node{Kind: Header, Path: path, Off: s.start, Len: s.off - s.start})
 	}
 	s.start = s.off
 }
@@ -129,7 +148,7 @@ func (s *scanner) padding(n int64) error {
 		return err
 	}
 	if s.off > s.start {
-		s.nodes = append(s.nodes, &Node{Kind: Padding, Off: s.start, Len: s.off - s.start})
+		s.add(&Node{Kind: Padding, Off: s.start, Len: s.off - s.start})
 	}
 	s.start = s.off
 	return nil
@@ -148,7 +167,7 @@ func (s *scanner) content(path string, n int64) error {
 	}
 	s.off += node.Len
 	if node.Len > 0 {
-		s.nodes = append(s.nodes, node)
+		s.add(node)
 	}
 	s.start = s.off
 	return nil
@@ -164,16 +183,19 @@ func (n *Node) look(start []byte, length int64) {
 }
 
 // cutTar cuts a tar that is a content of its own.
-func cutTar(raw io.ReaderAt, node *Node) []*Node {
-	s, err := Scan(io.NewSectionReader(raw, node.Off, node.Len))
+func cutTar(raw io.ReaderAt, node *Node, mem *limit.Memory) ([]*Node, error) {
+	s, err := ScanWithin(io.NewSectionReader(raw, node.Off, node.Len), mem)
+	if errors.Is(err, limit.ErrMemory) {
+		return nil, err
+	}
 	if err != nil || len(s.Nodes) < 2 {
-		return nil
+		return nil, nil
 	}
 	for _, n := range s.Nodes {
 		n.Off += node.Off
 	}
 	nameInner(s.Nodes, node.Path)
-	return s.Nodes
+	return s.Nodes, nil
 }
 
 // skip passes over n bytes, fewer at the end of the stream.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/recipe"
 )
@@ -43,6 +44,8 @@ type Unwrapper struct {
 	// Concurrency is the number of members worked on at a time; 0 means one per
 	// core.
 	Concurrency int
+	// Memory is what the nodes may take; nil is all.
+	Memory *limit.Memory
 	// Debugf, if set, is told what was not unwrapped, and why.
 	Debugf func(format string, args ...any)
 
@@ -69,15 +72,15 @@ func (u *Unwrapper) Cut(ctx context.Context, s *Stream) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		u.cut(s.Raw, n, 0)
-		return nil
+		return u.cut(s.Raw, n, 0)
 	})
 }
 
-func (u *Unwrapper) cut(raw io.ReaderAt, n *Node, depth int) {
+func (u *Unwrapper) cut(raw io.ReaderAt, n *Node, depth int) error {
 	if n.Kind != Content || n.Parts != nil || n.Wrapping.Format != recipe.Unknown || depth >= MaxDepth || u.known(n) {
-		return
+		return nil
 	}
+	var err error
 	switch {
 	case bytes.HasPrefix(n.Prefix[:], []byte("PK\x03\x04")):
 		n.Parts = cutZip(raw, n)
@@ -90,11 +93,21 @@ func (u *Unwrapper) cut(raw io.ReaderAt, n *Node, depth int) {
 	case bytes.HasPrefix(n.Prefix[:], []byte(elfMagic)):
 		n.Parts = cutELF(raw, n)
 	case n.IsTar:
-		n.Parts = cutTar(raw, n)
+		if n.Parts, err = cutTar(raw, n, u.Memory); err != nil {
+			return err
+		}
 	}
 	for _, part := range n.Parts {
-		u.cut(raw, part, depth+1) // a zip stored in a zip
+		if !n.IsTar {
+			if err := u.Memory.Take(part.memory()); err != nil {
+				return err
+			}
+		}
+		if err := u.cut(raw, part, depth+1); err != nil { // a zip stored in a zip
+			return err
+		}
 	}
+	return nil
 }
 
 // batchSize is the number of wrapped nodes that share one chain of hints.
@@ -209,7 +222,9 @@ func (w *worker) unwrap(ctx context.Context, raw io.ReaderAt, n *Node, depth int
 		return nil
 	}
 	return inner.Leaves(func(in *Node) error {
-		w.u.cut(inner.Raw, in, depth)
+		if err := w.u.cut(inner.Raw, in, depth); err != nil {
+			return err
+		}
 		if in.Parts == nil {
 			return w.unwrapLeaf(ctx, inner.Raw, in, depth+1)
 		}
@@ -249,7 +264,10 @@ func (w *worker) decompress(raw io.ReaderAt, n *Node) (*Stream, error) {
 	defer r.Close()
 	start := w.file.Size()
 	tee := &spoolTee{r: io.LimitReader(r, maxPlain+1), f: w.file}
-	s, err := Scan(tee)
+	s, err := ScanWithin(tee, w.u.Memory)
+	if errors.Is(err, limit.ErrMemory) {
+		return nil, err
+	}
 	if tee.err != nil {
 		return nil, tee.err
 	}
@@ -268,7 +286,7 @@ func nameInner(nodes []*Node, outer string) {
 		if n.Path == "" && n.Kind == Content {
 			n.Path = outer
 		} else {
-			n.Path = outer + "!/" + n.Path
+			n.Path = cutPath(outer + "!/" + n.Path)
 		}
 	}
 }

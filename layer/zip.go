@@ -43,7 +43,7 @@ func cutZip(raw io.ReaderAt, node *Node) []*Node {
 		if m.n == 0 {
 			continue
 		}
-		path := node.Path + "!/" + m.name
+		path := cutPath(node.Path + "!/" + m.name)
 		if m.off < at {
 			return nil
 		}

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
+
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // The serialized form, all numbers being uvarints:
@@ -136,8 +139,12 @@ func appendBytes(b, s []byte) []byte {
 
 // Parse reads a serialized recipe, all of b. It keeps no reference to b.
 // The error wraps [ErrInvalid], or [ErrUnknownEncoder] naming the encoder.
-func Parse(b []byte) (*Recipe, error) {
-	d := decoder{b: b}
+func Parse(b []byte) (*Recipe, error) { return ParseWithin(b, nil) }
+
+// ParseWithin is [Parse] for a recipe that takes no more than what is left of mem;
+// a byte may stand for a whole stream.
+func ParseWithin(b []byte, mem *limit.Memory) (*Recipe, error) {
+	d := decoder{b: b, mem: mem}
 	head := d.byte()
 	r := &Recipe{format: Format(head & 15)}
 	if d.err == nil && head>>4 != version {
@@ -152,6 +159,7 @@ func Parse(b []byte) (*Recipe, error) {
 		at := len(r.parts)
 		r.parts = d.parts(r.parts, r.format)
 		for _, p := range r.parts[at:] {
+			d.take(int64(len(p.literal) + len(p.fix)))
 			r.plain += p.plain
 			literal += int64(len(p.literal)) + p.zeros
 			if r.plain > maxSize || literal > r.size {
@@ -160,6 +168,7 @@ func Parse(b []byte) (*Recipe, error) {
 			}
 		}
 	}
+	d.take(int64(unsafe.Sizeof(*r)))
 	if d.err == nil && r.format == Deflate && (len(r.parts) == 0 || !r.parts[0].stream) {
 		d.fail("no stream")
 	}
@@ -177,7 +186,18 @@ func Parse(b []byte) (*Recipe, error) {
 type decoder struct {
 	b    []byte
 	last *part
+	mem  *limit.Memory
 	err  error
+}
+
+// partMemory is what a part takes in a list that grows: half of what was made room
+// for may be empty, and the list before it is not given up yet.
+const partMemory = 2 * int64(unsafe.Sizeof(part{}))
+
+func (d *decoder) take(n int64) {
+	if err := d.mem.Take(n); err != nil && d.err == nil {
+		d.err, d.b = err, nil
+	}
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -230,6 +250,7 @@ func (d *decoder) bytes() []byte {
 // parts reads one serialized part, which may stand for several streams.
 func (d *decoder) parts(to []part, f Format) []part {
 	tag := d.byte()
+	d.take(partMemory)
 	switch {
 	case tag == tagLiteral:
 		p := part{literal: d.bytes()}
@@ -249,7 +270,7 @@ func (d *decoder) parts(to []part, f Format) []part {
 			d.fail("%d streams announced", n)
 			return to
 		}
-		for ; n > 0; n-- {
+		for d.take(partMemory * int64(n)); n > 0 && d.err == nil; n-- {
 			p := *d.last
 			p.plain = d.size()
 			to = append(to, p)

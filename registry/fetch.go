@@ -52,7 +52,7 @@ func (r *Repository) Fetch(ctx context.Context, desc ocispec.Descriptor, dir str
 		}
 	}
 	var m format.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := unmarshal(raw, &m); err != nil {
 		return fmt.Errorf("%w: the manifest of package %s: %v", format.ErrCorrupt, desc.Digest, err)
 	}
 	blobs := append([]ocispec.Descriptor{m.Config}, m.Layers...)

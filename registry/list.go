@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -121,7 +120,7 @@ func (r *Repository) entry(ctx context.Context, d ocispec.Descriptor) (Entry, er
 		return e, err
 	}
 	var m format.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := unmarshal(raw, &m); err != nil {
 		return e, fmt.Errorf("%w: its manifest: %v", format.ErrCorrupt, err)
 	}
 	if e.annotated(m.Annotations) {

@@ -30,6 +30,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // Options say how a registry is reached.
@@ -69,6 +70,9 @@ type Repository struct {
 	opt     Options
 	slots   chan struct{} // one for each blob that travels
 }
+
+// unmarshal decodes JSON out of a registry.
+func unmarshal(b []byte, v any) error { return limit.Unmarshal(b, v) }
 
 const (
 	maxPages = 64   // of lists of tags or packages

@@ -87,7 +87,7 @@ func (r *Repository) signature(ctx context.Context, d ocispec.Descriptor) ([]byt
 		return nil, err
 	}
 	var m ocispec.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	if err := unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("%w: the manifest of a signature: %v", format.ErrCorrupt, err)
 	}
 	if len(m.Layers) != 1 || m.Layers[0].Digest.Validate() != nil || m.Layers[0].Size < 0 || m.Layers[0].Size > signature.MaxSize {

@@ -152,7 +152,7 @@ func (p *Plan) deltas(ctx context.Context) (*Result, error) {
 	}
 	for i, e := range p.Steps {
 		p.progressStep("apply delta", i)
-		d, err := delta.OpenSigned(ctx, down.of(e), delta.OpenOptions{Trust: p.opt.Trust, Signatures: p.signed[e.Manifest.Digest]})
+		d, err := delta.OpenSigned(ctx, down.of(e), delta.OpenOptions{Trust: p.opt.Trust, Signatures: p.signed[e.Manifest.Digest], MaxMemory: p.opt.Resources.MaxMemory})
 		if err != nil {
 			return nil, err
 		}

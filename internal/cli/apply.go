@@ -58,6 +58,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetGCPercent(50) // hosts that apply are often small
+			a.limitMemory()
 			ctx := cmd.Context()
 			d, err := a.openSigned(ctx, args[0], &trust)
 			if err != nil {

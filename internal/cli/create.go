@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
@@ -17,9 +16,6 @@ import (
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/atomicfile"
 )
-
-// createMemory is where the garbage collector starts to work harder, in bytes.
-const createMemory = 1 << 30
 
 func (a *app) create() *cobra.Command {
 	var (
@@ -68,7 +64,7 @@ them, whose digest comes back with apply --all.`,
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			debug.SetMemoryLimit(createMemory)
+			a.limitMemory()
 			remote, err := a.registryOptions(&images)
 			if err != nil {
 				return err

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"os"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ for an estimate.`,
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			debug.SetMemoryLimit(createMemory)
+			a.limitMemory()
 			opt, err := a.imageOptions(&images)
 			if err != nil {
 				return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +42,7 @@ func (a *app) fileCreate() *cobra.Command {
 				return err
 			}
 			defer closeAll()
-			debug.SetMemoryLimit(createMemory)
+			a.limitMemory()
 			return a.writeSigned(output, &sign, func(w io.Writer) error {
 				return delta.CreateFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size,
 					delta.FileOptions{Resources: a.resources(), Level: level.level})

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
 // globalFlags are understood by every command; docker's own global flags are
@@ -21,9 +24,11 @@ type globalFlags struct {
 
 	tempDir string
 	maxTemp string
-	jobs    int
 
-	maxTempBytes int64
+	maxMemory, maxImage string
+	jobs                int
+
+	maxTempBytes, maxMemoryBytes, maxImageBytes int64
 }
 
 func (f *globalFlags) register(root *cobra.Command) {
@@ -34,7 +39,9 @@ func (f *globalFlags) register(root *cobra.Command) {
 	p.StringVarP(&f.host, "host", "H", "", "address of the docker daemon (default: DOCKER_HOST, then the docker context)")
 	p.StringVarP(&f.context, "context", "c", "", "docker context to use")
 	p.StringVar(&f.tempDir, "temp-dir", "", "directory for temporary files (default: TMPDIR)")
-	p.StringVar(&f.maxTemp, "max-temp", "", "most bytes in temporary files, as in 20G (default: no limit)")
+	p.StringVar(&f.maxTemp, "max-temp", "", "most bytes in temporary files, as in 20G (default: nine tenths of what is free there)")
+	p.StringVar(&f.maxMemory, "max-memory", "", "most memory for what images and deltas list, as in 500M (default: half of what there is)")
+	p.StringVar(&f.maxImage, "max-image", "", "largest image to rebuild, by its layers as tars (default: no limit)")
 	p.IntVarP(&f.jobs, "jobs", "j", 0, "cores to use (default: all)")
 	// Docker passes these on; they make no difference here.
 	p.String("config", "", "")
@@ -50,21 +57,46 @@ func (f *globalFlags) apply(u *ui) error {
 	if f.jobs < 0 {
 		return usageError{fmt.Errorf("--jobs %d: give the number of cores", f.jobs)}
 	}
-	if f.maxTemp != "" {
-		n, err := parseSize(f.maxTemp)
-		if err != nil {
-			return usageError{fmt.Errorf("--max-temp: %w", err)}
+	for _, size := range []struct {
+		name, text string
+		bytes      *int64
+	}{{"temp", f.maxTemp, &f.maxTempBytes}, {"memory", f.maxMemory, &f.maxMemoryBytes}, {"image", f.maxImage, &f.maxImageBytes}} {
+		if size.text == "" {
+			continue
 		}
-		f.maxTempBytes = n
+		n, err := parseSize(size.text)
+		if err == nil && n == 0 {
+			err = errors.New("nothing can be done with 0 bytes")
+		}
+		if err != nil {
+			return usageError{fmt.Errorf("--max-%s: %w", size.name, err)}
+		}
+		*size.bytes = n
+	}
+	if f.maxMemoryBytes == 0 {
+		f.maxMemoryBytes = limit.Machine() / 2
 	}
 	return nil
 }
 
 func (a *app) resources() delta.Resources {
 	return delta.Resources{
-		TempDir: a.flags.tempDir, MaxTemp: a.flags.maxTempBytes, Concurrency: a.flags.jobs,
+		TempDir: a.flags.tempDir, MaxTemp: a.flags.maxTempBytes, MaxMemory: a.flags.maxMemoryBytes, MaxImage: a.flags.maxImageBytes, Concurrency: a.flags.jobs,
 		Progress: a.ui.progress, Debugf: a.ui.debugf(),
 	}
+}
+
+// collectFrom is where the garbage collector starts to work harder, in bytes, if
+// --max-memory does not say less.
+const collectFrom = 1 << 30
+
+// limitMemory makes the garbage collector keep to what is allowed, as far as it can.
+func (a *app) limitMemory() {
+	most := int64(collectFrom)
+	if n := a.flags.maxMemoryBytes; n > 0 && (a.flags.maxMemory != "" || n < most) {
+		most = n
+	}
+	debug.SetMemoryLimit(most)
 }
 
 // parseSize reads a number of bytes with an optional unit, K to T, of 1024.
@@ -116,7 +148,7 @@ func (f *imageFlags) register(c *cobra.Command) {
 func (a *app) imageOptions(f *imageFlags) (image.Options, error) {
 	opt := image.Options{
 		Authfile: f.authfile, CertDir: f.certDir, PlainHTTP: f.plainHTTP,
-		DockerHost: a.flags.host, DockerContext: a.flags.context, TempDir: a.flags.tempDir, Debugf: a.ui.debugf(),
+		DockerHost: a.flags.host, DockerContext: a.flags.context, TempDir: a.flags.tempDir, MaxTemp: a.flags.maxTempBytes, Debugf: a.ui.debugf(),
 		ReadStore: f.readStore.ReadStore,
 	}
 	if f.set.Changed("tls-verify") {

@@ -114,7 +114,7 @@ func (f *trustFlags) signatureOf(path string) ([]byte, error) {
 
 // openDelta opens a package without asking for a signature.
 func (a *app) openDelta(ctx context.Context, path string) (*delta.Delta, error) {
-	return a.openWith(ctx, path, delta.OpenOptions{})
+	return a.openWith(ctx, path, delta.OpenOptions{MaxMemory: a.flags.maxMemoryBytes})
 }
 
 // openSigned opens a package that must be signed as the flags and the policy say.
@@ -123,7 +123,7 @@ func (a *app) openSigned(ctx context.Context, path string, f *trustFlags) (*delt
 	if err != nil {
 		return nil, err
 	}
-	opt := delta.OpenOptions{Trust: trust}
+	opt := delta.OpenOptions{Trust: trust, MaxMemory: a.flags.maxMemoryBytes}
 	if trust.Asks() {
 		text, err := f.signatureOf(path)
 		if err != nil {

@@ -39,6 +39,9 @@ type lent struct {
 	r        io.ReaderAt
 }
 
+// PagesMemory is what [Pages] of size bytes hold in memory, in bytes.
+func PagesMemory(size int64) int64 { return size / (64 * pageSize) * 24 }
+
 // NewPages covers the addresses [0,size).
 func NewPages(dir *Dir, size int64) (*Pages, error) {
 	if size < 0 || size > MaxSpan {

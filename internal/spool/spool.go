@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/docker-delta/docker-delta/internal/tempfile"
 )
@@ -23,28 +24,54 @@ var ErrLimit = errors.New("limit on temporary space reached")
 // Dir hands out temporary files below one directory and counts their bytes.
 type Dir struct {
 	path   string
-	max    int64
+	room   Room
 	used   atomic.Int64
 	failed atomic.Pointer[error] // the first failure to read
 }
 
+// Room is how many bytes temporary files may hold together.
+type Room struct {
+	path    string
+	most    int64 // 0 if that is not known
+	isAsked bool  // for, with --max-temp
+}
+
+// NewRoom is the room for temporary files below path: max bytes or, if that is 0,
+// nine tenths of what is free there, so that hostile input does not fill a disk
+// that others need.
+func NewRoom(path string, max int64) Room {
+	if max > 0 {
+		return Room{path, max, true}
+	}
+	return Room{path, free(path) / 10 * 9, false}
+}
+
+// Check fails with an [ErrLimit] if used bytes are more than there is room for.
+func (r Room) Check(used int64) error {
+	switch {
+	case r.most == 0 || used <= r.most:
+		return nil
+	case r.isAsked:
+		return fmt.Errorf("%w: %d bytes are allowed in %s; raise --max-temp", ErrLimit, r.most, r.path)
+	}
+	return fmt.Errorf("%w: %w in %s, but for a tenth that is kept free; choose another place with --temp-dir, or allow more with --max-temp", ErrLimit, syscall.ENOSPC, r.path)
+}
+
 // NewDir returns a Dir below path, or below the system's temporary directory
-// if path is empty. max bounds the bytes held at a time; 0 means no bound.
+// if path is empty. max bounds the bytes held at a time; 0 is the default of
+// [NewRoom].
 func NewDir(path string, max int64) *Dir {
 	if path == "" {
 		path = os.TempDir()
 	}
-	return &Dir{path: path, max: max}
+	return &Dir{path: path, room: NewRoom(path, max)}
 }
 
 // Path is the directory in which the files are made.
 func (d *Dir) Path() string { return d.path }
 
 func (d *Dir) reserve(n int64) error {
-	if used := d.used.Add(n); d.max > 0 && used > d.max {
-		return fmt.Errorf("%w: %d bytes are allowed in %s; raise --max-temp", ErrLimit, d.max, d.path)
-	}
-	return nil
+	return d.room.Check(d.used.Add(n))
 }
 
 // Failed gives the first error that reading any of the files has met, the end of
