@@ -147,7 +147,7 @@ func size(n int64) string {
 	}
 	f, prefix := float64(n), ""
 	for _, prefix = range strings.Split("kMGT", "") {
-		if f /= unit; f < unit {
+		if f /= unit; f < unit-0.5 { // what rounds to 1000 takes the next prefix
 			break
 		}
 	}
