@@ -44,8 +44,8 @@ arm64: ## golden tests of the encoders, compiled for arm64 (needs qemu-user-stat
 bench: ## measure against other tools; PAIR=base for one pair, which prints only
 	$(GO) run ./bench $(if $(PAIR),-pair $(PAIR),-docs docs) $(BENCHFLAGS)
 
-torture: ## damage, starve and kill it at every point; ONLY=bits,calls for some kinds, SAMPLE=100 for a hundredth
-	$(GO) run ./torture $(if $(ONLY),-only $(ONLY)) $(if $(SAMPLE),-sample $(SAMPLE)) $(TORTUREFLAGS)
+torture: ## damage, starve and kill it at every point; ONLY=bits,calls for some kinds, which prints only; SAMPLE=100 for a hundredth
+	$(GO) run ./torture $(if $(ONLY),-only $(ONLY),-docs docs) $(if $(SAMPLE),-sample $(SAMPLE)) $(TORTUREFLAGS)
 
 install: build man ## install into PREFIX (/usr/local) and as the plugin `docker delta`
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta

@@ -15,6 +15,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -70,6 +71,8 @@ func main() {
 	sample := flag.Int("sample", 1, "try one input of so many")
 	load := flag.Int("load", 100, "sizes of the load, in percent")
 	work := flag.String("work", "", "directory for everything that is written (default: a temporary one)")
+	from := flag.String("from", "", "try nothing; gather the results in these torture.json files, with commas")
+	fuzzLog := flag.String("fuzzlog", "", "log of .ci/fuzz to sum up on the page")
 	docs := flag.String("docs", "", "also write torture.md and torture.json into this directory")
 	flag.Parse()
 	if *show {
@@ -78,50 +81,58 @@ func main() {
 		}
 		return
 	}
-	if err := run(*work, *only, *docs, *sample, *load); err != nil {
+	var rep *report
+	var err error
+	if *from != "" {
+		rep, err = gather(strings.Split(*from, ","))
+	} else {
+		rep, err = run(*work, *only, *sample, *load)
+	}
+	if rep != nil && *fuzzLog != "" {
+		err = errors.Join(err, rep.fuzzed(*fuzzLog))
+	}
+	if rep != nil && *docs != "" {
+		err = errors.Join(err, writeDocs(*docs, rep))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		os.Exit(1)
 	}
 }
 
-func run(work, only, docs string, sample, load int) error {
+func run(work, only string, sample, load int) (*report, error) {
 	if work == "" {
 		dir, err := os.MkdirTemp("", "torture-")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer os.RemoveAll(dir)
 		work = dir
 	}
 	t := &torture{dir: work, sample: max(sample, 1), load: load}
 	if err := t.prepare(); err != nil {
-		return err
+		return nil, err
 	}
-	rep := report{Date: time.Now().UTC().Format(time.DateOnly), System: system()}
+	rep := &report{Date: time.Now().UTC().Format(time.DateOnly), System: system()}
 	defects := 0
 	for _, k := range kinds {
 		if only != "" && !slices.Contains(strings.Split(only, ","), k.name) {
 			continue
 		}
 		fmt.Printf("%s: %s\n", k.name, k.what)
-		rep.Results = append(rep.Results, result{Name: k.name, What: k.what, Sample: t.sample})
-		r := &rep.Results[len(rep.Results)-1]
+		r := &result{Name: k.name, What: k.what, Sample: t.sample}
+		rep.Results = append(rep.Results, r)
 		k.run(t, r)
 		fmt.Printf("  %s\n", r)
 		defects += r.All
-		if err := writeJSON(filepath.Join(work, "torture.json"), &rep); err != nil {
-			return err
-		}
-	}
-	if docs != "" {
-		if err := writeDocs(docs, &rep); err != nil {
-			return err
+		if err := writeJSON(filepath.Join(work, "torture.json"), rep); err != nil {
+			return nil, err
 		}
 	}
 	if defects > 0 {
-		return fmt.Errorf("%d defects", defects)
+		return rep, fmt.Errorf("%d defects", defects)
 	}
-	return nil
+	return rep, nil
 }
 
 // prepare makes the images and the delta, and makes sure that all is well while
@@ -178,9 +189,8 @@ func here(args ...string) error {
 func system() string {
 	s := fmt.Sprintf("%s/%s, %d cores, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 	if b, err := exec.Command("uname", "-r").Output(); err == nil {
-		s += ", kernel " + strings.TrimSpace(string(b))
+		release := strings.SplitN(string(b), ".", 3)
+		s += ", Linux " + strings.Join(release[:min(2, len(release))], ".")
 	}
 	return s
 }
-
-func writeDocs(string, *report) error { return nil }

@@ -12,9 +12,42 @@ import (
 
 // report is what a run has found. Every figure in it was measured.
 type report struct {
-	Date    string   `json:"date"`
-	System  string   `json:"system"`
-	Results []result `json:"results"`
+	Date    string    `json:"date"`
+	System  string    `json:"system"`
+	Results []*result `json:"results"`
+	Fuzzing []fuzzing `json:"fuzzing,omitempty"`
+}
+
+// fuzzing is how long a fuzz test has run.
+type fuzzing struct {
+	Package    string  `json:"package"`
+	Test       string  `json:"test"`
+	Seconds    float64 `json:"seconds"`
+	Executions int     `json:"executions"`
+}
+
+// FuzzSeconds is the time of all fuzz tests together.
+func (rep *report) FuzzSeconds() (sum float64) {
+	for _, f := range rep.Fuzzing {
+		sum += f.Seconds
+	}
+	return sum
+}
+
+// FuzzExecutions is the number of inputs that all fuzz tests have tried.
+func (rep *report) FuzzExecutions() (sum int) {
+	for _, f := range rep.Fuzzing {
+		sum += f.Executions
+	}
+	return sum
+}
+
+// Figures are those of all results.
+func (rep *report) Figures() (all []figure) {
+	for _, r := range rep.Results {
+		all = append(all, r.Figures...)
+	}
+	return all
 }
 
 // result is what one kind of torture has found.
