@@ -128,11 +128,22 @@ func (d *Delta) Needs(ctx context.Context, opt RebuildOptions) ([]digest.Digest,
 	if err != nil {
 		return nil, classify(err)
 	}
-	w := &rebuild{d: d, opt: opt, slots: make(map[int]*slot)}
-	if err := w.plan(ctx, append(targets, artifacts...)); err != nil {
+	w := d.main.newRebuild(opt)
+	if err := w.plan(ctx, layersOf(append(targets, artifacts...))); err != nil {
 		return nil, classify(err)
 	}
 	return w.baseLayers(), nil
+}
+
+// layersOf collects the numbers of the targets' layers.
+func layersOf(targets []*format.Target) map[int]bool {
+	wanted := make(map[int]bool)
+	for _, t := range targets {
+		for _, n := range t.Layers {
+			wanted[n] = true
+		}
+	}
+	return wanted
 }
 
 func (d *Delta) rebuild(ctx context.Context, targets []*format.Target, base image.Image, opt RebuildOptions) (*rebuild, error) {
@@ -142,7 +153,8 @@ func (d *Delta) rebuild(ctx context.Context, targets []*format.Target, base imag
 	if err := d.checkSize(targets, opt.MaxImage); err != nil {
 		return nil, err
 	}
-	w := &rebuild{d: d, opt: opt, base: make(map[digest.Digest]image.Layer), slots: make(map[int]*slot)}
+	w := d.main.newRebuild(opt)
+	w.dir, w.base = opt.dir(), make(map[digest.Digest]image.Layer)
 	if base != nil {
 		for _, l := range base.Layers() {
 			if have := w.base[l.DiffID()]; have == nil || have.Blob() == nil {
@@ -150,14 +162,15 @@ func (d *Delta) rebuild(ctx context.Context, targets []*format.Target, base imag
 			}
 		}
 	}
-	err := w.plan(ctx, targets)
+	err := w.plan(ctx, layersOf(targets))
+	if err == nil {
+		err = w.takeSteps(ctx)
+	}
 	if err == nil {
 		err = w.prepare(ctx)
 	}
 	if err != nil {
-		if w.pages != nil {
-			w.pages.Close()
-		}
+		w.close()
 		return nil, classify(err)
 	}
 	return w, nil

@@ -148,8 +148,22 @@ func basesWith(bases []format.Base, layers []digest.Digest) string {
 			names = append(names, first(append(slices.Clone(b.Names), b.ID.String())))
 		}
 	}
+	return strings.Join(names, " and ")
+}
+
+// madeFrom names what a receiver should have that lacks these layers.
+func (d *Delta) madeFrom(missing []digest.Digest) string {
+	names := []string{basesWith(d.main.bases, missing)}
+	for _, s := range slices.Backward(d.steps) {
+		all := make([]digest.Digest, 0, len(s.reference))
+		for _, l := range s.reference {
+			all = append(all, l.DiffID)
+		}
+		names = append(names, basesWith(s.bases, all))
+	}
+	names = slices.DeleteFunc(names, func(s string) bool { return s == "" })
 	if len(names) == 0 {
 		return "no base"
 	}
-	return strings.Join(names, " and ")
+	return strings.Join(names, ", or ")
 }

@@ -158,7 +158,7 @@ func (d *Delta) Costs(ctx context.Context, base image.Image, opt RebuildOptions)
 	defer w.close()
 	var list []LayerCosts
 	for _, n := range slices.Sorted(maps.Keys(w.wanted)) {
-		entry := &d.pkg.Config.Layers[n]
+		entry := &d.main.layers[n]
 		switch entry.Carried {
 		case format.CarriedDelta:
 			opt.progress(Progress{Stage: "decode", Layer: n + 1, Layers: len(d.pkg.Config.Layers)})

@@ -121,7 +121,7 @@ func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.Patc
 	if coded.decoder.ReferenceSize() != span || coded.decoder.TargetSize() > spool.MaxSpan-span {
 		return fmt.Errorf("%w: the patch contradicts itself", format.ErrCorrupt)
 	}
-	pages, err := newPages(&opt, span+coded.decoder.TargetSize(), memory)
+	pages, err := newPages(opt.dir(), span+coded.decoder.TargetSize(), memory)
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,11 @@ type Info struct {
 	Size     int64         `json:"size"`
 	Metadata int64         `json:"metadata"` // bytes of configs, manifests, recipes
 	Bases    []format.Base `json:"bases"`
-	Targets  []TargetInfo  `json:"targets"`
-	Layers   []LayerInfo   `json:"layers"`
+	// Steps give what the bases have from other images, so that the delta applies
+	// to these as well.
+	Steps   []StepInfo   `json:"steps,omitempty"`
+	Targets []TargetInfo `json:"targets"`
+	Layers  []LayerInfo  `json:"layers"`
 	// Plain and Compressed are the sizes of all target layers, as tars and as
 	// the target had them; Compressed is 0 where it had no blobs.
 	Plain      int64 `json:"plain"`
@@ -37,6 +40,12 @@ type TargetInfo struct {
 	// Exact tells that the manifest and all compressed blobs come back.
 	Exact  bool  `json:"exact"`
 	Layers []int `json:"layers"` // numbers into Info.Layers
+}
+
+// StepInfo tells what a step gives.
+type StepInfo struct {
+	Bases  []format.Base `json:"bases"`
+	Layers []LayerInfo   `json:"layers"`
 }
 
 // LayerInfo tells how a layer is carried.
@@ -81,6 +90,20 @@ func (d *Delta) Inspect(ctx context.Context) (*Info, error) {
 		if len(l.Blobs) > 0 {
 			info.Compressed += l.Blobs[0].Size
 		}
+	}
+	for _, st := range d.steps {
+		step := StepInfo{Bases: st.bases, Layers: []LayerInfo{}}
+		for i := range st.layers {
+			if st.layers[i].Carried == format.CarriedNot {
+				continue
+			}
+			l, err := d.inspectLayer(ctx, &st.layers[i])
+			if err != nil {
+				return nil, classify(err)
+			}
+			step.Layers = append(step.Layers, l)
+		}
+		info.Steps = append(info.Steps, step)
 	}
 	for i := range c.Targets {
 		t := &c.Targets[i]

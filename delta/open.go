@@ -24,7 +24,8 @@ import (
 type Delta struct {
 	pkg    *format.Package
 	meta   *metadata
-	ref    *layer.Reference
+	main   *stage
+	steps  []*stage  // each may take layers from those before it
 	file   io.Closer // may be nil
 	trust  *signature.Trust
 	signed []signature.Signer
@@ -61,16 +62,16 @@ func (d *Delta) parse(ctx context.Context) error {
 	if d.meta, err = unpackMetadata(ctx, r, d.memory); err != nil {
 		return fmt.Errorf("its metadata: %w", err)
 	}
-	table, err := d.meta.part(referencePart)
-	if err != nil {
+	c, mem := pkg.Config, limit.NewMemory(d.memory, "what is unwrapped from the base")
+	if d.main, err = d.newStage(c.Bases, c.Reference, c.Layers, referencePart, mem); err != nil {
 		return err
 	}
-	var sizes []int64
-	for _, l := range pkg.Config.Reference {
-		sizes = append(sizes, l.Size)
-	}
-	if d.ref, err = layer.ParseReference(table, sizes, limit.NewMemory(d.memory, "what is unwrapped from the base")); err != nil {
-		return err
+	for _, s := range c.Steps {
+		st, err := d.newStage(s.Bases, s.Reference, s.Layers, s.Streams, mem)
+		if err != nil {
+			return err
+		}
+		d.steps = append(d.steps, st)
 	}
 	return d.checkParts()
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-delta/docker-delta/format"
 )
 
@@ -13,7 +15,7 @@ type PartSize struct {
 	// [Info.Layers]; 0 for what belongs to none.
 	Layer int `json:"layer,omitempty"`
 	// Part says what the bytes are: "package", what holds the parts together and
-	// describes them; "metadata"; of a coded layer "rewrapping", "operations",
+	// describes them; "metadata"; "steps", coded layers of the bases; of a coded layer "rewrapping", "operations",
 	// "differences" and "literals", see docs/format.md; "blob", a compressed blob
 	// that is carried whole.
 	Part  string `json:"part"`
@@ -55,5 +57,18 @@ func (d *Delta) Parts(ctx context.Context) ([]PartSize, error) {
 			}
 		}
 	}
+	steps, seen := int64(0), make(map[digest.Digest]bool)
+	for _, l := range c.Layers {
+		seen[l.Data] = true
+	}
+	for _, s := range c.Steps {
+		for _, l := range s.Layers {
+			if !seen[l.Data] {
+				seen[l.Data] = true
+				steps += d.pkg.BlobSize(l.Data)
+			}
+		}
+	}
+	put(0, "steps", steps)
 	return append([]PartSize{{Part: "package", Bytes: rest}}, list...), nil
 }

@@ -20,13 +20,15 @@ import (
 	"github.com/docker-delta/docker-delta/layer"
 )
 
-// rebuild is the common state of the layers of some targets.
+// rebuild is the common state of the layers that are rebuilt from one reference.
 type rebuild struct {
 	d     *Delta
+	st    *stage
 	opt   RebuildOptions
-	base  map[digest.Digest]image.Layer
-	slots map[int]*slot // by number in Config.Layers
-	order []int         // of the slots, as they follow each other
+	dir   *spool.Dir
+	base  map[digest.Digest]image.Layer // and, once they are there, those that steps give
+	slots map[int]*slot                 // by number in the stage's layers
+	order []int                         // of the slots, as they follow each other
 
 	memory *limit.Memory // for what the layers copy
 	wanted map[int]bool  // the layers that are to be had, by number
@@ -35,12 +37,24 @@ type rebuild struct {
 	pages  *spool.Pages  // of the reference and the decoded plain streams
 
 	producers producers
+	steps     []*rebuild // that give layers of the base, in order
+}
+
+func (st *stage) newRebuild(opt RebuildOptions) *rebuild {
+	return &rebuild{d: st.d, st: st, opt: opt, slots: make(map[int]*slot)}
 }
 
 // close ends whatever still reads a layer, and gives up the temporary files.
 func (w *rebuild) close() error {
 	w.producers.close()
-	return w.pages.Close()
+	var err error
+	if w.pages != nil {
+		err = w.pages.Close()
+	}
+	for _, s := range slices.Backward(w.steps) {
+		err = errors.Join(err, s.close())
+	}
+	return err
 }
 
 // slot is a coded layer's place in the address space.
@@ -57,20 +71,18 @@ type slot struct {
 }
 
 // plan lays out the address space and finds what the wanted layers copy.
-func (w *rebuild) plan(ctx context.Context, targets []*format.Target) error {
-	c := w.d.pkg.Config
-	w.memory = limit.NewMemory(w.d.memory, "what the layers copy")
-	w.wanted = make(map[int]bool)
-	last := -1
-	for _, t := range targets {
-		for _, n := range t.Layers {
-			w.wanted[n] = true
-			last = max(last, n)
-		}
+func (w *rebuild) plan(ctx context.Context, wanted map[int]bool) error {
+	if w.memory == nil {
+		w.memory = limit.NewMemory(w.d.memory, "what the layers copy")
 	}
-	w.span = w.d.ref.Size()
+	w.wanted = wanted
+	last := -1
+	for n := range wanted {
+		last = max(last, n)
+	}
+	w.span = w.st.ref.Size()
 	for n := 0; n <= last; n++ {
-		if c.Layers[n].Carried != format.CarriedDelta {
+		if carried := w.st.layers[n].Carried; carried != format.CarriedDelta && carried != format.CarriedNot {
 			continue
 		}
 		if err := w.addSlot(ctx, n); err != nil {
@@ -79,11 +91,14 @@ func (w *rebuild) plan(ctx context.Context, targets []*format.Target) error {
 	}
 	// Coded layers may copy from those before them, also from such as belong to
 	// other targets only: those are decoded as well, and have needs of their own.
-	w.use = w.d.ref.NewUsage()
+	w.use = w.st.ref.NewUsage()
 	for k := len(w.order) - 1; k >= 0; k-- {
 		n := w.order[k]
 		if !w.wanted[n] && !w.slots[n].copied {
 			continue
+		}
+		if w.slots[n].entry.Carried == format.CarriedNot {
+			return fmt.Errorf("%w: layer %s is needed, and not carried", format.ErrCorrupt, w.slots[n].entry.DiffID)
 		}
 		for _, e := range w.slots[n].needs {
 			w.use.Add(e.Off, e.Len)
@@ -95,7 +110,10 @@ func (w *rebuild) plan(ctx context.Context, targets []*format.Target) error {
 
 // addSlot gives a coded layer its place.
 func (w *rebuild) addSlot(ctx context.Context, n int) error {
-	entry := &w.d.pkg.Config.Layers[n]
+	entry := &w.st.layers[n]
+	if entry.Carried == format.CarriedNot {
+		return w.place(n, &slot{entry: entry, size: entry.Plain})
+	}
 	coded, err := w.d.open(ctx, entry)
 	if err != nil {
 		return err
@@ -103,13 +121,18 @@ func (w *rebuild) addSlot(ctx context.Context, n int) error {
 	if coded.decoder.ReferenceSize() != w.span {
 		return fmt.Errorf("%w: layer %s refers to %d bytes in place of %d", format.ErrCorrupt, entry.DiffID, coded.decoder.ReferenceSize(), w.span)
 	}
-	if w.span > spool.MaxSpan-coded.decoder.TargetSize() {
-		return fmt.Errorf("%w: more than %d bytes", format.ErrCorrupt, int64(spool.MaxSpan))
-	}
-	s := &slot{entry: entry, at: w.span, size: coded.decoder.TargetSize()}
+	s := &slot{entry: entry, size: coded.decoder.TargetSize()}
 	if s.needs, err = needsOf(coded, w.memory); err != nil {
 		return err
 	}
+	return w.place(n, s)
+}
+
+func (w *rebuild) place(n int, s *slot) error {
+	if w.span > spool.MaxSpan-s.size {
+		return fmt.Errorf("%w: more than %d bytes", format.ErrCorrupt, int64(spool.MaxSpan))
+	}
+	s.at = w.span
 	w.slots[n] = s
 	w.order = append(w.order, n)
 	w.span += s.size
@@ -122,7 +145,7 @@ func (w *rebuild) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if w.pages, err = newPages(&w.opt.Resources, w.span, w.d.memory); err != nil {
+	if w.pages, err = newPages(w.dir, w.span, w.d.memory); err != nil {
 		return err
 	}
 	for _, n := range w.order {
@@ -144,12 +167,12 @@ func (w *rebuild) prepare(ctx context.Context) error {
 
 // newPages makes an address space of size bytes, whose tables may take so much
 // memory.
-func newPages(opt *Resources, size, memory int64) (*spool.Pages, error) {
+func newPages(dir *spool.Dir, size, memory int64) (*spool.Pages, error) {
 	mem := limit.NewMemory(memory, "the address space")
 	if err := mem.Take(spool.PagesMemory(size)); err != nil {
 		return nil, err
 	}
-	return spool.NewPages(opt.dir(), size)
+	return spool.NewPages(dir, size)
 }
 
 // needsOf lists what a coded layer copies.
@@ -179,15 +202,14 @@ func (w *rebuild) overlapping(e diff.Extent, visit func(n int)) {
 
 // baseLayers lists the layers of the base that the plan needs.
 func (w *rebuild) baseLayers() []digest.Digest {
-	c := w.d.pkg.Config
 	var list []digest.Digest
-	for i, l := range c.Reference {
+	for i, l := range w.st.reference {
 		if w.use.Layer(i) {
 			list = append(list, l.DiffID)
 		}
 	}
-	for n := range c.Layers {
-		if id := c.Layers[n].DiffID; w.wanted[n] && c.Layers[n].Carried == format.CarriedBase && !slices.Contains(list, id) {
+	for n := range w.st.layers {
+		if id := w.st.layers[n].DiffID; w.wanted[n] && w.st.layers[n].Carried == format.CarriedBase && !slices.Contains(list, id) {
 			list = append(list, id)
 		}
 	}
@@ -205,7 +227,7 @@ func (w *rebuild) checkBase() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	names := basesWith(w.d.pkg.Config.Bases, missing)
+	names := w.d.madeFrom(missing)
 	err := fmt.Errorf("%w: it lacks %d of the layers that the delta builds on, %s among them; the delta was made from %s", ErrBase, len(missing), missing[0], names)
 	if len(w.base) == 0 {
 		err = fmt.Errorf("%w: none was given; the delta was made from %s", ErrBase, names)
@@ -215,11 +237,11 @@ func (w *rebuild) checkBase() error {
 
 // gather spools what is needed of the base.
 func (w *rebuild) gather(ctx context.Context) error {
-	c := w.d.pkg.Config
-	return w.d.ref.Gather(ctx, w.pages, w.use, w.opt.workers(), func(i int) (io.ReadCloser, error) {
-		w.opt.progress(Progress{Stage: "read base", Layer: i + 1, Layers: len(c.Reference)})
-		r, err := w.base[c.Reference[i].DiffID].Plain(ctx)
-		return r, asBase(c.Reference[i].DiffID, err)
+	reference := w.st.reference
+	return w.st.ref.Gather(ctx, w.pages, w.use, w.opt.workers(), func(i int) (io.ReadCloser, error) {
+		w.opt.progress(Progress{Stage: "read base", Layer: i + 1, Layers: len(reference)})
+		r, err := w.base[reference[i].DiffID].Plain(ctx)
+		return r, asBase(reference[i].DiffID, err)
 	})
 }
 

@@ -114,7 +114,11 @@ func (d *Delta) Allows(names ...string) error {
 	for _, ix := range d.pkg.Config.Indexes {
 		targets = append(targets, normal(ix.Names)...)
 	}
-	for _, b := range d.pkg.Config.Bases {
+	all := d.pkg.Config.Bases
+	for _, s := range d.pkg.Config.Steps {
+		all = append(all[:len(all):len(all)], s.Bases...)
+	}
+	for _, b := range all {
 		bases = append(bases, normal(b.Names)...)
 	}
 	return d.trust.Allows(d.signed, targets, bases)

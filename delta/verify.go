@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -25,10 +26,12 @@ func (d *Delta) Verify(ctx context.Context, base image.Image, opt RebuildOptions
 			return classify(err)
 		}
 	}
-	for i := range c.Layers {
-		if c.Layers[i].Carried == format.CarriedDelta {
-			if _, err := d.open(ctx, &c.Layers[i]); err != nil {
-				return classify(err)
+	for _, st := range append(slices.Clone(d.steps), d.main) {
+		for i := range st.layers {
+			if st.layers[i].Carried == format.CarriedDelta {
+				if _, err := d.open(ctx, &st.layers[i]); err != nil {
+					return classify(err)
+				}
 			}
 		}
 	}

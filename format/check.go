@@ -12,7 +12,7 @@ import (
 )
 
 // features are the required features that this version knows.
-var features = map[string]bool{FeatureBundle: true, FeatureIndex: true}
+var features = map[string]bool{FeatureBundle: true, FeatureIndex: true, FeatureSteps: true}
 
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
@@ -62,51 +62,27 @@ func (c *Config) check() error {
 	if len(c.Targets) == 0 {
 		return corrupt("it has no target")
 	}
-	if len(c.Layers) > MaxLayers || len(c.Reference) > MaxLayers {
-		return corrupt("over %d layers", MaxLayers)
-	}
 	if err := checkDigest("metadata", c.Metadata); err != nil {
 		return err
 	}
-	have := make(map[digest.Digest]bool)
-	for i, r := range c.Reference {
-		if err := checkDigest(fmt.Sprintf("reference layer %d", i), r.DiffID); err != nil {
+	if err := checkStage("", c.Bases, c.Reference, c.Layers); err != nil {
+		return err
+	}
+	if len(c.Steps) > MaxSteps {
+		return corrupt("over %d steps", MaxSteps)
+	}
+	if len(c.Steps) > 0 && !slices.Contains(c.Requires, FeatureSteps) {
+		return corrupt("it holds steps, and does not require %q", FeatureSteps)
+	}
+	for i := range c.Steps {
+		if err := c.Steps[i].check(fmt.Sprintf("step %d: ", i)); err != nil {
 			return err
 		}
-		if r.Size < 0 {
-			return corrupt("reference layer %d has a size of %d", i, r.Size)
-		}
-		if have[r.DiffID] {
-			return corrupt("reference layer %s comes twice", r.DiffID)
-		}
-		have[r.DiffID] = true
 	}
-	for i, b := range c.Bases {
-		if err := checkDigest(fmt.Sprintf("base %d", i), b.ID); err != nil {
-			return err
-		}
-		if len(b.DiffIDs) > MaxLayers {
-			return corrupt("base %d has over %d layers", i, MaxLayers)
-		}
-		for _, id := range b.DiffIDs {
-			if err := checkDigest(fmt.Sprintf("a layer of base %d", i), id); err != nil {
-				return err
-			}
-		}
-	}
-	seen, data := make(map[digest.Digest]bool), make(map[digest.Digest]bool)
 	for i := range c.Layers {
-		l := &c.Layers[i]
-		if err := l.check(); err != nil {
-			return err
+		if c.Layers[i].Carried == CarriedNot {
+			return corrupt("layer %s is not carried", c.Layers[i].DiffID)
 		}
-		if seen[l.DiffID] {
-			return corrupt("layer %s comes twice", l.DiffID)
-		}
-		if l.Data != "" && data[l.Data] {
-			return corrupt("layer %s has the data of another", l.DiffID)
-		}
-		seen[l.DiffID], data[l.Data] = true, true
 	}
 	for i := range c.Indexes {
 		if err := c.Indexes[i].check(fmt.Sprintf("index %d", i)); err != nil {
@@ -140,17 +116,84 @@ func (c *Config) check() error {
 	return nil
 }
 
-func (l *Layer) check() error {
+func (s *Step) check(where string) error {
+	if err := checkStage(where, s.Bases, s.Reference, s.Layers); err != nil {
+		return err
+	}
+	if s.Streams < 0 {
+		return corrupt("%simpossible numbers", where)
+	}
+	for i := range s.Layers {
+		if len(s.Layers[i].Blobs) > 0 {
+			return corrupt("%slayer %s has blobs", where, s.Layers[i].DiffID)
+		}
+	}
+	return nil
+}
+
+// checkStage checks what the Config has in common with its steps.
+func checkStage(where string, bases []Base, reference []ReferenceLayer, layers []Layer) error {
+	if len(layers) > MaxLayers || len(reference) > MaxLayers || len(bases) > MaxTargets {
+		return corrupt("%sover %d layers or over %d images", where, MaxLayers, MaxTargets)
+	}
+	have := make(map[digest.Digest]bool)
+	for i, r := range reference {
+		if err := checkDigest(fmt.Sprintf("%sreference layer %d", where, i), r.DiffID); err != nil {
+			return err
+		}
+		if r.Size < 0 {
+			return corrupt("%sreference layer %d has a size of %d", where, i, r.Size)
+		}
+		if have[r.DiffID] {
+			return corrupt("%sreference layer %s comes twice", where, r.DiffID)
+		}
+		have[r.DiffID] = true
+	}
+	for i, b := range bases {
+		if err := checkDigest(fmt.Sprintf("%sbase %d", where, i), b.ID); err != nil {
+			return err
+		}
+		if len(b.DiffIDs) > MaxLayers {
+			return corrupt("%sbase %d has over %d layers", where, i, MaxLayers)
+		}
+		for _, id := range b.DiffIDs {
+			if err := checkDigest(fmt.Sprintf("%sa layer of base %d", where, i), id); err != nil {
+				return err
+			}
+		}
+	}
+	seen, data := make(map[digest.Digest]bool), make(map[digest.Digest]bool)
+	for i := range layers {
+		l := &layers[i]
+		if err := l.check(where == ""); err != nil {
+			return err
+		}
+		if seen[l.DiffID] {
+			return corrupt("%slayer %s comes twice", where, l.DiffID)
+		}
+		if l.Data != "" && data[l.Data] {
+			return corrupt("%slayer %s has the data of another", where, l.DiffID)
+		}
+		seen[l.DiffID], data[l.Data] = true, true
+	}
+	return nil
+}
+
+// check checks a layer; those of targets know their blobs, those of steps do not.
+func (l *Layer) check(ofTarget bool) error {
 	if err := checkDigest("layer", l.DiffID); err != nil {
 		return err
 	}
 	if l.Size < 0 {
 		return corrupt("layer %s has a size of %d", l.DiffID, l.Size)
 	}
+	if l.Plain < 0 || l.Plain > 0 && l.Carried != CarriedNot {
+		return corrupt("layer %s has impossible numbers", l.DiffID)
+	}
 	switch l.Carried {
-	case CarriedBase:
+	case CarriedBase, CarriedNot:
 		if l.Data != "" {
-			return corrupt("layer %s is in the base and in the package", l.DiffID)
+			return corrupt("layer %s is not carried and has data", l.DiffID)
 		}
 	case CarriedDelta, CarriedBlob:
 		if err := checkDigest("data of layer "+l.DiffID.String(), l.Data); err != nil {
@@ -172,7 +215,7 @@ func (l *Layer) check() error {
 			return corrupt("blob %s has impossible numbers", b.Digest)
 		}
 	}
-	if l.Carried == CarriedBlob && !carried {
+	if l.Carried == CarriedBlob && ofTarget && !carried {
 		return corrupt("layer %s is carried as a blob that it does not have", l.DiffID)
 	}
 	return nil

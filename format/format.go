@@ -64,6 +64,7 @@ const (
 	MaxBlobs    = 256      // compressed forms of one layer
 	MaxMembers  = 8192     // members of the tar
 	MaxTargets  = 1024     // bases or targets
+	MaxSteps    = 64
 )
 
 // Features that a package may require of its readers.
@@ -73,6 +74,8 @@ const (
 	FeatureBundle = "bundle"
 	// FeatureIndex is required by a package with indexes.
 	FeatureIndex = "index"
+	// FeatureSteps is required by a package with steps.
+	FeatureSteps = "steps"
 )
 
 var (
@@ -105,6 +108,8 @@ type Config struct {
 	// Reference lists the base layers, by DiffID, that make up the reference,
 	// in the order of their addresses.
 	Reference []ReferenceLayer `json:"reference,omitempty"`
+	// Steps give, from other bases, layers that the reference is made of.
+	Steps []Step `json:"steps,omitempty"`
 	// Layers are all layers of the targets, each once, in the order in which
 	// they must be rebuilt.
 	Layers []Layer `json:"layers"`
@@ -140,6 +145,19 @@ type Target struct {
 	Layers []int `json:"layers"`
 }
 
+// Step rebuilds layers of which the package's reference, or that of a later step,
+// is made, for a receiver that lacks them.
+type Step struct {
+	// Bases are the images that the receiver has in place of those layers.
+	Bases []Base `json:"bases"`
+	// Reference and Layers are as in Config. The layers have no blobs.
+	Reference []ReferenceLayer `json:"reference,omitempty"`
+	// Streams is the part of the metadata that says what is unwrapped from the
+	// reference.
+	Streams int     `json:"streams"`
+	Layers  []Layer `json:"layers"`
+}
+
 // Index is an image index that the package rebuilds.
 type Index struct {
 	Names []string `json:"names,omitempty"`
@@ -159,6 +177,9 @@ const (
 	CarriedBase  = "base"  // the base has it; nothing is sent
 	CarriedDelta = "delta" // coded against the reference
 	CarriedBlob  = "blob"  // as the compressed blob of the target
+	// CarriedNot marks a layer of a step that nobody needs; its place among the
+	// plain streams stays, so that the addresses of the others do.
+	CarriedNot = "not"
 )
 
 // Layer is a layer of a target.
@@ -169,6 +190,9 @@ type Layer struct {
 	Carried string `json:"carried"`
 	// Data is the blob of this package that carries it.
 	Data digest.Digest `json:"data,omitempty"`
+	// Plain is the number of bytes of the plain stream of a layer that is not
+	// carried.
+	Plain int64 `json:"plain,omitempty"`
 	// Blobs are the layer's compressed forms in the targets' manifests.
 	Blobs []Blob `json:"blobs,omitempty"`
 }

@@ -157,7 +157,11 @@ func (p *Package) checkBlobs() error {
 	if !have[p.Config.Metadata] {
 		return corrupt("the manifest does not list the metadata")
 	}
-	for _, l := range p.Config.Layers {
+	layers := p.Config.Layers
+	for _, step := range p.Config.Steps {
+		layers = append(layers[:len(layers):len(layers)], step.Layers...)
+	}
+	for _, l := range layers {
 		if l.Data != "" && !have[l.Data] {
 			return corrupt("the manifest does not list the data of layer %s", l.DiffID)
 		}

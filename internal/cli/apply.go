@@ -82,7 +82,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			if err != nil {
 				return err
 			}
-			set, err := d.RebuildSet(ctx, held, ropt)
+			set, err := d.RebuildSet(ctx, delta.Together(held...), ropt)
 			if err != nil {
 				return err
 			}
@@ -95,8 +95,8 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 				return err
 			}
 			wopt := image.WriteOptions{Options: opt, Thin: thin, Stdout: a.ui.out}
-			if held != nil && len(bases) == 0 {
-				wopt.InDaemon = []image.Image{held}
+			if len(bases) == 0 {
+				wopt.InDaemon = held
 			}
 			a.ui.progress(delta.Progress{Stage: "write"})
 			var res []image.Result

@@ -156,7 +156,7 @@ the right one; 4 verification failed; 5 not signed as required; 130 interrupted.
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.flags.register(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.flags.apply(a.ui) }
-	root.AddCommand(a.create(), a.apply(), a.inspect(), a.diff(), a.verify(), a.sign(), a.file(), a.demo(), pluginMetadata())
+	root.AddCommand(a.create(), a.apply(), a.compose(), a.inspect(), a.diff(), a.verify(), a.sign(), a.file(), a.demo(), pluginMetadata())
 	root.AddCommand(a.push(), a.list(), a.pull(), a.publish())
 	usageErrors(root)
 	return root

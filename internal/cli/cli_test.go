@@ -25,14 +25,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as a person does. The scripts have the demo
-// images at hand, as $V1 and $V2, and three commands beside testscript's own:
+// images at hand, as $V1 to $V3, and three commands beside testscript's own:
 //
 //	exits CODE COMMAND…  runs a command, which must exit with the code
 //	cut FILE BYTES       drops the end of a file
 //	empty DIR            fails if anything is left in the directory
 func TestScripts(t *testing.T) {
 	images := t.TempDir()
-	for version := 1; version <= 2; version++ {
+	for version := 1; version <= 3; version++ {
 		var b bytes.Buffer
 		if err := demo.WriteImage(&b, version); err != nil {
 			t.Fatal(err)
@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TMPDIR", tmp)
 			e.Setenv("V1", filepath.Join(images, "v1"))
 			e.Setenv("V2", filepath.Join(images, "v2"))
+			e.Setenv("V3", filepath.Join(images, "v3"))
 			list := fmt.Sprintf("# base target name\n%s %s\n\n- %[1]s registry.example/old:1\n", e.Getenv("V1"), e.Getenv("V2"))
 			if err := os.WriteFile(filepath.Join(e.WorkDir, "list.txt"), []byte(list), 0o644); err != nil {
 				return err

@@ -110,6 +110,16 @@ func infoText(out io.Writer, info *delta.Info) error {
 		row("base", "%s", strings.TrimSpace(strings.Join(b.Names, " ")+" "+b.Platform))
 		row("", "image ID %s, %d layers", b.ID, len(b.DiffIDs))
 	}
+	for _, s := range info.Steps {
+		for _, b := range s.Bases {
+			row("or base", "%s", strings.TrimSpace(strings.Join(b.Names, " ")+" "+b.Platform))
+			bytes := int64(0)
+			for _, l := range s.Layers {
+				bytes += l.Bytes
+			}
+			row("", "image ID %s, %d layers; %s of the delta are for it", b.ID, len(b.DiffIDs), size(bytes))
+		}
+	}
 	for _, t := range info.Targets {
 		row("target", "%s", strings.TrimSpace(strings.Join(t.Names, " ")+" "+t.Platform))
 		row("", "image ID %s, %d layers", t.ID, len(t.Layers))

@@ -45,7 +45,7 @@ func (a *app) bytesOf(ctx context.Context, d *delta.Delta, images *imageFlags, b
 	if images.platform != "" {
 		ropt.Platform = image.FormatPlatform(*opt.Platform)
 	}
-	var held image.Image
+	var held []image.Image
 	if base != "" {
 		var opened closers
 		held, opened, err = a.openBases(ctx, d, []string{base}, ropt, opt)
@@ -54,7 +54,7 @@ func (a *app) bytesOf(ctx context.Context, d *delta.Delta, images *imageFlags, b
 			return nil, err
 		}
 	}
-	if info.Layers, err = d.Costs(ctx, held, ropt); err != nil {
+	if info.Layers, err = d.Costs(ctx, delta.Together(held...), ropt); err != nil {
 		return nil, err
 	}
 	var all []delta.Cost

@@ -42,7 +42,7 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 			} else {
 				ropt.Indexes = len(d.Config().Indexes) > 0
 			}
-			var held image.Image
+			var held []image.Image
 			if len(bases) > 0 {
 				var opened closers
 				held, opened, err = a.openBases(ctx, d, bases, ropt, opt)
@@ -51,10 +51,10 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 					return err
 				}
 			}
-			if err := d.Verify(ctx, held, ropt); err != nil {
+			if err := d.Verify(ctx, delta.Together(held...), ropt); err != nil {
 				return err
 			}
-			if held == nil && len(d.Config().Bases) > 0 {
+			if len(held) == 0 && len(d.Config().Bases) > 0 {
 				return a.ui.result("the delta is sound; give --base to prove that the target comes back")
 			}
 			return a.ui.result("the delta is sound, and the target comes back")

@@ -29,7 +29,7 @@ const Name = "docker.io/library/docker-delta-demo"
 // built is when version 1 was "built"; each version is a day later.
 var built = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// WriteImage writes a version of the image, 1 or 2, as an oci-archive with
+// WriteImage writes a version of the image, from 1 on, as an oci-archive with
 // gzip-compressed layers.
 func WriteImage(w io.Writer, version int) error {
 	var diffIDs []digest.Digest
