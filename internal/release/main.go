@@ -132,6 +132,13 @@ func (r *release) make(ctx context.Context) error {
 		if err := r.archive(p, program, manual); err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
+		bill, err := billOfMaterials(program, r.version, r.time)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+		if err := r.write(fmt.Sprintf("docker-delta_%s_%s_%s.cdx.json", r.version, p.OS, p.Arch), bill); err != nil {
+			return err
+		}
 		if p.OS == "linux" {
 			if err := r.debianPackage(ctx, p, program, manual); err != nil {
 				return fmt.Errorf("debian package for %s: %w", p, err)
