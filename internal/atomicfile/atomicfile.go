@@ -53,9 +53,13 @@ func CreateUnswept(path string) (*File, error) {
 // maxLinks is how many symbolic links in a row are followed, as in Linux.
 const maxLinks = 40
 
-// Resolve follows path while it is a symbolic link.
+// Resolve follows path while it is a symbolic link, but not one that may have been
+// put there to make us write elsewhere: that is then replaced itself.
 func Resolve(path string) string {
 	for range maxLinks {
+		if isPlanted(path) {
+			break
+		}
 		to, err := os.Readlink(path)
 		if err != nil {
 			break
