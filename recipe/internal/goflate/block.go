@@ -112,6 +112,7 @@ func (b *blockWriter) writeLiterals(plain []byte) {
 		b.litFreq[v]++
 	}
 	b.litFreq[huffman.EndOfBlock] = 1
+	b.offFreq[0] = 1 // as if there were a match: one bit more in the size
 	b.lit.Generate(b.litFreq[:], huffman.MaxCodeLen)
 	b.header.Build(b.lit.Codes[:huffman.EndOfBlock+1], noOffsets[:1])
 	if size := b.dynamicSize(noOffsets); storedBits(plain) < size+size>>4 {
