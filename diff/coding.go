@@ -11,16 +11,6 @@ import (
 	"github.com/docker-delta/docker-delta/diff/internal/code"
 )
 
-func (l Level) code() code.Level {
-	switch l {
-	case Fast:
-		return code.Fast
-	case Default:
-		return code.Default
-	}
-	return code.Max
-}
-
 // maxParams bounds the parameters of one model, maxSection a section of them.
 const (
 	maxParams  = 1 << 16
@@ -32,24 +22,33 @@ const version = 1
 
 // appendHead codes everything before the data.
 func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
-	var ops bytes.Buffer
-	if err := appendOps(&ops, l, level, notes); err != nil {
+	ops, err := newChoice(level, l.budget(), code.NewIntEncoder)
+	if err != nil {
 		return err
 	}
+	if err := ops.each(func(w *way[*code.IntEncoder]) error { return appendOps(w.e, l, &w.notes) }); err != nil {
+		return err
+	}
+	best, err := ops.close()
+	if err != nil {
+		return err
+	}
+	*notes = best.notes
 	var all []byte
 	for _, g := range l.groups {
 		all = append(all, g.params...)
 		notes.add(g.new.Off, g.new.Len, 8*float64(len(g.params)))
 	}
-	params, err := code.CompressBytes(all, level.code())
+	coders := level.coders()
+	params, err := code.CompressBytes(all, coders[len(coders)-1])
 	if err != nil {
 		return err
 	}
 	w.WriteByte(version)
-	for _, n := range []int64{l.target, l.refSize, int64(ops.Len()), int64(len(params))} {
+	for _, n := range []int64{l.target, l.refSize, int64(best.out.Len()), int64(len(params))} {
 		putUvarint(w, uint64(n))
 	}
-	w.Write(ops.Bytes())
+	w.Write(best.out.Bytes())
 	w.Write(params)
 	return nil
 }

@@ -56,12 +56,12 @@ type Reference interface {
 type Level int
 
 const (
-	// Default looks thoroughly and codes by context mixing.
+	// Default looks thoroughly and codes by context mixing where that is worth
+	// the time, which is in proportion to the target.
 	Default Level = iota
 	// Fast looks for matches coarsely and codes with zstd.
 	Fast
-	// Max mixes more contexts: smaller by a few percent, several times slower
-	// to write and to read.
+	// Max mixes more contexts everywhere: smaller, and many times slower to read.
 	Max
 )
 

@@ -16,7 +16,7 @@ import (
 func head(t *testing.T, target int64, ops, groups int) []byte {
 	t.Helper()
 	var coded bytes.Buffer
-	e, err := code.NewIntEncoder(&coded, code.Default)
+	e, err := code.NewIntEncoder(&coded, code.Lean)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,12 +64,8 @@ func jumpFields(afterLiteral bool, index int) (which, distance int) {
 }
 
 // appendOps codes operations and groups.
-func appendOps(w io.Writer, l *layout, level Level, notes *ledger) error {
-	e, err := code.NewIntEncoder(w, level.code())
-	if err != nil {
-		return err
-	}
-	err = e.Write(fieldCount, uint64(len(l.ops)))
+func appendOps(e *code.IntEncoder, l *layout, notes *ledger) error {
+	err := e.Write(fieldCount, uint64(len(l.ops)))
 	var last recent
 	at, lit := int64(0), false
 	var made meter
@@ -103,7 +99,7 @@ func appendOps(w io.Writer, l *layout, level Level, notes *ledger) error {
 			e.Write(fieldGroup+4, uint64(len(g.params))))
 		at = g.new.End()
 	}
-	return errors.Join(err, e.Close())
+	return err
 }
 
 // A few coded bytes can stand for any number of operations and groups. What they

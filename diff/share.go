@@ -79,6 +79,15 @@ func (l *ledger) differences(at int64, pred, actual []byte, bits float64) {
 	}
 }
 
+// literal adds n literal bytes at a target offset, of which bits were made, or a
+// negative number if nobody knows.
+func (l *ledger) literal(at, n int64, bits float64) {
+	if bits < 0 {
+		bits = float64(n)
+	}
+	l.add(at, n, bits)
+}
+
 // settle ends the stream at a target offset: the weights that were noted since the
 // last call become shares of a number of bytes. If there are none, all of the
 // stream's run shares these.
@@ -157,12 +166,7 @@ func (n *notes) copied(at int64, actual []byte, d *code.CopyDecoder) {
 
 // literal notes a literal after it was decoded.
 func (n *notes) literal(at, length int64, d *code.LiteralDecoder) {
-	if n.ledger == nil {
-		return
+	if n.ledger != nil {
+		n.ledger.literal(at, length, n.made.step(d.Bits()))
 	}
-	bits := n.made.step(d.Bits())
-	if bits < 0 {
-		bits = float64(length)
-	}
-	n.ledger.add(at, length, bits)
 }

@@ -20,11 +20,11 @@ func newTally(l *layout, ops *ledger, head int) *tally {
 	return t
 }
 
-// copied counts a predicted run at a target offset, of which bits were made.
-func (t *tally) copied(at int64, pred, actual []byte, bits float64) {
+// copied counts a predicted run, and tells whether it is as predicted.
+func (t *tally) copied(pred, actual []byte) bool {
 	if bytes.Equal(pred, actual) {
 		t.Equal += int64(len(pred))
-		return
+		return true
 	}
 	for i, b := range pred {
 		if b == actual[i] {
@@ -33,15 +33,7 @@ func (t *tally) copied(at int64, pred, actual []byte, bits float64) {
 			t.Changed++
 		}
 	}
-	t.copies.differences(at, pred, actual, bits)
-}
-
-// literal counts n literal bytes at a target offset, of which bits were made.
-func (t *tally) literal(at, n int64, bits float64) {
-	if bits < 0 {
-		bits = float64(n)
-	}
-	t.literals.add(at, n, bits)
+	return false
 }
 
 // done completes the figures.

@@ -14,12 +14,11 @@ import (
 // copyWriter codes the copies of frames, one section after the other.
 type copyWriter struct {
 	tally  *tally
-	level  code.Level
-	coded  bytes.Buffer
-	e      *code.CopyEncoder // of this section, once it has copies
-	made   meter
-	model  *predict.Model // of the running group
-	before []byte         // scratch: old bytes of a segment and those behind
+	level  Level
+	budget int64
+	ways   *choice[*code.CopyEncoder] // of this section, once it has copies
+	model  *predict.Model             // of the running group
+	before []byte                     // scratch: old bytes of a segment and those behind
 }
 
 // frame codes the copies of a frame.
@@ -29,9 +28,9 @@ func (w *copyWriter) frame(f *frame) error {
 		if g.literal() {
 			continue
 		}
-		if w.e == nil {
+		if w.ways == nil {
 			var err error
-			if w.e, err = code.NewCopyEncoder(&w.coded, w.level); err != nil {
+			if w.ways, err = newChoice(w.level, w.budget, code.NewCopyEncoder); err != nil {
 				return err
 			}
 		}
@@ -62,14 +61,22 @@ func (w *copyWriter) frame(f *frame) error {
 func (w *copyWriter) plain(equal []Extent, g segment, old, actual []byte) error {
 	return eachShown(equal, Extent{g.at, g.n}, func(e Extent) error {
 		old, actual := old[e.Off-g.at:][:e.Len], actual[e.Off-g.at:][:e.Len]
-		if err := w.e.Write(e.Off, old, actual); err != nil {
-			return err
-		}
-		w.tally.copied(e.Off, old, actual, w.made.step(w.e.Bits()))
-		return nil
+		return w.write(e.Off, old, actual)
 	}, func(n int64) error {
 		w.tally.Equal += n
-		return w.e.WriteEqual(n)
+		return w.ways.each(func(v *way[*code.CopyEncoder]) error { return v.e.WriteEqual(n) })
+	})
+}
+
+// write codes a run at a target offset, and counts it.
+func (w *copyWriter) write(at int64, pred, actual []byte) error {
+	same := w.tally.copied(pred, actual)
+	return w.ways.each(func(v *way[*code.CopyEncoder]) error {
+		err := v.e.Write(at, pred, actual)
+		if bits := v.step(); !same {
+			v.notes.differences(at, pred, actual, bits)
+		}
+		return err
 	})
 }
 
@@ -80,35 +87,26 @@ func (w *copyWriter) predicted(g segment, old, actual []byte) error {
 		n := min(chunkSize, g.n-c)
 		w.model.Predict(pred[:n], old[c:min(c+n+predict.Lookahead, int64(len(old)))],
 			g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
-		if err := w.e.Write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
+		if err := w.write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
 			return err
 		}
-		w.tally.copied(g.at+c, pred[:n], actual[c:c+n], w.made.step(w.e.Bits()))
 		w.model.Update(actual[c : c+n])
 	}
 	return nil
 }
 
 func (w *copyWriter) finish(end int64) ([]byte, error) {
-	var coded []byte
-	var err error
-	if w.e != nil {
-		err = w.e.Close()
-		coded = bytes.Clone(w.coded.Bytes())
-		w.coded.Reset()
-		w.e, w.made = nil, meter{}
-	}
-	w.tally.copies.settle(int64(len(coded)), end)
+	coded, err := w.ways.end(&w.budget, &w.tally.copies, end)
+	w.ways = nil
 	return coded, err
 }
 
 // literalWriter codes the literals of frames, one section after the other.
 type literalWriter struct {
-	tally *tally
-	level code.Level
-	coded bytes.Buffer
-	e     *code.LiteralEncoder // of this section, once it has literals
-	made  meter
+	tally  *tally
+	level  Level
+	budget int64
+	ways   *choice[*code.LiteralEncoder] // of this section, once it has literals
 }
 
 // frame codes the literals of a frame.
@@ -118,33 +116,30 @@ func (w *literalWriter) frame(f *frame) error {
 		if !g.literal() {
 			continue
 		}
-		if w.e == nil {
+		if w.ways == nil {
 			var err error
-			if w.e, err = code.NewLiteralEncoder(&w.coded, w.level); err != nil {
+			if w.ways, err = newChoice(w.level, w.budget, code.NewLiteralEncoder); err != nil {
 				return err
 			}
 		}
 		i := g.at - f.start
 		a := code.Around{Pos: g.at, Before: beforeOf(f.before, f.actual, i), Old: hints[:g.hint.Len]}
 		hints = hints[g.hint.Len:]
-		if err := w.e.Write(a, f.actual[i:i+g.n]); err != nil {
+		err := w.ways.each(func(v *way[*code.LiteralEncoder]) error {
+			err := v.e.Write(a, f.actual[i:i+g.n])
+			v.notes.literal(g.at, g.n, v.step())
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		w.tally.literal(g.at, g.n, w.made.step(w.e.Bits()))
 	}
 	return nil
 }
 
 func (w *literalWriter) finish(end int64) ([]byte, error) {
-	var coded []byte
-	var err error
-	if w.e != nil {
-		err = w.e.Close()
-		coded = bytes.Clone(w.coded.Bytes())
-		w.coded.Reset()
-		w.e, w.made = nil, meter{}
-	}
-	w.tally.literals.settle(int64(len(coded)), end)
+	coded, err := w.ways.end(&w.budget, &w.tally.literals, end)
+	w.ways = nil
 	return coded, err
 }
 
@@ -158,11 +153,11 @@ type frameWriter interface {
 // data codes the data of the layout. Copies and literals are coded at the same
 // time, each as far ahead of the other as there are frames.
 func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (Stats, error) {
-	level := opt.Level.code()
+	level, budget := opt.Level, t.l.budget()
 	g, ctx := errgroup.WithContext(ctx)
 	l := newLoader(t.l, s)
 	var streams [2]chan []byte
-	for i, fw := range []frameWriter{&copyWriter{tally: t, level: level}, &literalWriter{tally: t, level: level}} {
+	for i, fw := range []frameWriter{&copyWriter{tally: t, level: level, budget: budget}, &literalWriter{tally: t, level: level, budget: budget}} {
 		streams[i] = make(chan []byte, 1)
 		g.Go(func() error {
 			for f := range l.loaded[i] {

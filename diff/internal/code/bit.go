@@ -10,8 +10,7 @@ type bitModel struct {
 	extra    []int32 // further inputs of the mixer, set by the caller
 	mixer    *mixer
 	sel      [2]int // sets of the mixer's weights, set by the caller
-	refined  bool   // by the two stages that follow
-	apms     [2]apm
+	apms     [2]apm // correct the mixer in contexts of their own
 	apmCtx   [2]int // set by the caller
 }
 
@@ -34,14 +33,9 @@ func newBitModel(tableBits uint, contexts, extra int, sets [2]int, initial uint3
 	m.mixer = newMixer(inputs, sets, 65536*5/2/int32(inputs), rate)
 	m.mixer.in[inputs-1] = 256
 	m.extra = m.mixer.in[contexts : contexts+extra]
-	return m
-}
-
-// refine adds two stages that correct the mixer in contexts of their own.
-func (m *bitModel) refine() {
-	m.refined = true
 	m.apms[0].init(bitAPM0, 6)
 	m.apms[1].init(bitAPM1, 6)
+	return m
 }
 
 func (m *bitModel) code(c *binaryCoder, bit int) int {
@@ -52,18 +46,13 @@ func (m *bitModel) code(c *binaryCoder, bit int) int {
 		in[i] = stretch(a.p16())
 	}
 	st := m.mixer.mix(m.sel[0], m.sel[1])
-	p := squash(st)
-	if m.refined {
-		p = (2*p + m.apms[0].refine(st, m.apmCtx[0]) + m.apms[1].refine(st, m.apmCtx[1])) >> 2
-	}
+	p := (2*squash(st) + m.apms[0].refine(st, m.apmCtx[0]) + m.apms[1].refine(st, m.apmCtx[1])) >> 2
 	bit = c.code(bit, uint32(max(16, min(65536-16, p))))
 	for _, a := range m.cur[:m.contexts] {
 		a.update(bit, bitLimit)
 	}
 	m.mixer.update(bit)
-	if m.refined {
-		m.apms[0].update(bit)
-		m.apms[1].update(bit)
-	}
+	m.apms[0].update(bit)
+	m.apms[1].update(bit)
 	return bit
 }

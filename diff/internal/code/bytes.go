@@ -18,18 +18,18 @@ const (
 // have to be only cost time.
 func bytesParams(n uint64) literalParams {
 	b := max(minBytesBits, min(maxBytesBits, uint(bits.Len64(n))+6))
-	return literalParams{contexts: 16, tableBits: b, historyBits: b, refined: true}
+	return literalParams{tableBits: b, historyBits: b}
 }
 
 // CompressBytes codes b as a whole, for metadata. The result is never much
-// longer than b.
-func CompressBytes(b []byte, level Level) ([]byte, error) {
+// longer than b. The coders Lean and Full are the same.
+func CompressBytes(b []byte, coder Coder) ([]byte, error) {
 	var buf bytes.Buffer
-	if err := writeHeader(&buf, kindBytes, level); err != nil {
+	if err := writeHeader(&buf, kindBytes, coder); err != nil {
 		return nil, err
 	}
 	buf.Write(binary.AppendUvarint(nil, uint64(len(b))))
-	if level != Fast {
+	if coder != Zstd {
 		m := newMixLiteralCoder(newBinaryEncoder(&buf), bytesParams(uint64(len(b))))
 		if err := m.write(Around{}, b); err != nil {
 			return nil, err
@@ -48,7 +48,7 @@ func CompressBytes(b []byte, level Level) ([]byte, error) {
 // than max bytes.
 func DecompressBytes(coded []byte, max int) ([]byte, error) {
 	r := bytes.NewReader(coded)
-	level, err := readHeader(r, kindBytes)
+	coder, err := readHeader(r, kindBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func DecompressBytes(coded []byte, max int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes where at most %d are expected", ErrCorrupt, n, max)
 	}
 	var fill func([]byte) error
-	if level != Fast {
+	if coder != Zstd {
 		c, err := newBinaryDecoder(r)
 		if err != nil {
 			return nil, err

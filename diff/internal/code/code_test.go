@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var levels = []Level{Fast, Default, Max}
+var coders = []Coder{Zstd, Lean, Full}
 
 // sample is made-up data that looks a little like a program: words from a small
 // vocabulary, tables of slowly growing numbers, noise.
@@ -43,10 +43,10 @@ type copyRun struct {
 	pred, actual []byte
 }
 
-func encodeCopies(t testing.TB, level Level, runs []copyRun) []byte {
+func encodeCopies(t testing.TB, coder Coder, runs []copyRun) []byte {
 	t.Helper()
 	var buf bytes.Buffer
-	e, err := NewCopyEncoder(&buf, level)
+	e, err := NewCopyEncoder(&buf, coder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +89,11 @@ func copyRuns(rnd *rand.Rand, lengths []int, every int) []copyRun {
 var boundaries = []int{0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 257, 1000, 4095, 4096, 4097, 20_000, 65537, 0, 1}
 
 func TestCopies(t *testing.T) {
-	for _, level := range levels {
+	for _, coder := range coders {
 		for _, every := range []int{1, 10, 300, 1 << 30} {
 			rnd := rand.New(rand.NewPCG(1, uint64(every)))
 			runs := copyRuns(rnd, boundaries, every)
-			coded := encodeCopies(t, level, runs)
+			coded := encodeCopies(t, coder, runs)
 			d, err := NewCopyDecoder(bytes.NewReader(coded))
 			if err != nil {
 				t.Fatal(err)
@@ -101,28 +101,28 @@ func TestCopies(t *testing.T) {
 			for i, r := range runs {
 				dst := bytes.Clone(r.pred)
 				if err := d.Decode(r.pos, dst, dst); err != nil {
-					t.Fatalf("level %d, every %d, run %d: %v", level, every, i, err)
+					t.Fatalf("coder %d, every %d, run %d: %v", coder, every, i, err)
 				}
 				if !bytes.Equal(dst, r.actual) {
-					t.Fatalf("level %d, every %d, run %d differs", level, every, i)
+					t.Fatalf("coder %d, every %d, run %d differs", coder, every, i)
 				}
 			}
 			cut := len(coded) - 1
-			if level == Fast {
+			if coder == Zstd {
 				cut = len(coded) / 4 // the end of a zstd frame holds no data
 			}
 			if decodeCopies(coded[:cut], runs) == nil {
-				t.Errorf("level %d, every %d: no error after %d of %d bytes", level, every, cut, len(coded))
+				t.Errorf("coder %d, every %d: no error after %d of %d bytes", coder, every, cut, len(coded))
 			}
 		}
 	}
 }
 
 func TestLiterals(t *testing.T) {
-	for _, level := range levels {
+	for _, coder := range coders {
 		rnd := rand.New(rand.NewPCG(2, 0))
 		var buf bytes.Buffer
-		e, err := NewLiteralEncoder(&buf, level)
+		e, err := NewLiteralEncoder(&buf, coder)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,20 +149,20 @@ func TestLiterals(t *testing.T) {
 		for i, lit := range lits {
 			got := make([]byte, len(lit))
 			if err := d.Decode(around[i], got); err != nil {
-				t.Fatalf("level %d, literal %d: %v", level, i, err)
+				t.Fatalf("coder %d, literal %d: %v", coder, i, err)
 			}
 			if !bytes.Equal(got, lit) {
-				t.Fatalf("level %d, literal %d differs", level, i)
+				t.Fatalf("coder %d, literal %d differs", coder, i)
 			}
 		}
 		if err := d.Decode(Around{}, make([]byte, 1000)); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("level %d: reading on behind the end: %v", level, err)
+			t.Errorf("coder %d: reading on behind the end: %v", coder, err)
 		}
 	}
 }
 
 func TestIntegers(t *testing.T) {
-	for _, level := range levels {
+	for _, coder := range coders {
 		rnd := rand.New(rand.NewPCG(3, 0))
 		var vals []uint64
 		for i := range 64 {
@@ -172,7 +172,7 @@ func TestIntegers(t *testing.T) {
 			vals = append(vals, rnd.Uint64()>>rnd.IntN(64))
 		}
 		var buf bytes.Buffer
-		e, err := NewIntEncoder(&buf, level)
+		e, err := NewIntEncoder(&buf, coder)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,39 +192,39 @@ func TestIntegers(t *testing.T) {
 			v, err := d.Read(i % MaxFields)
 			s, err2 := d.ReadSigned(i % 3)
 			if err := errors.Join(err, err2); err != nil || v != want || s != -int64(want) {
-				t.Fatalf("level %d, number %d: %d, %d, %v, want %d", level, i, v, s, err, want)
+				t.Fatalf("coder %d, number %d: %d, %d, %v, want %d", coder, i, v, s, err, want)
 			}
 		}
 		for range 1000 {
 			_, err = d.Read(0)
 		}
 		if !errors.Is(err, ErrCorrupt) {
-			t.Errorf("level %d: reading on behind the end: %v", level, err)
+			t.Errorf("coder %d: reading on behind the end: %v", coder, err)
 		}
 	}
 }
 
 func TestBytes(t *testing.T) {
-	for _, level := range levels {
+	for _, coder := range coders {
 		for _, n := range boundaries {
 			b := sample(rand.New(rand.NewPCG(4, uint64(n))), n)
-			coded, err := CompressBytes(b, level)
+			coded, err := CompressBytes(b, coder)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got, err := DecompressBytes(coded, n)
 			if err != nil || !bytes.Equal(got, b) {
-				t.Fatalf("level %d, %d bytes: %v", level, n, err)
+				t.Fatalf("coder %d, %d bytes: %v", coder, n, err)
 			}
 			if n == 0 {
 				continue
 			}
 			if _, err := DecompressBytes(coded, n-1); !errors.Is(err, ErrCorrupt) {
-				t.Errorf("level %d: %d bytes allowed for %d: %v", level, n-1, n, err)
+				t.Errorf("coder %d: %d bytes allowed for %d: %v", coder, n-1, n, err)
 			}
 			for _, cut := range []int{0, 1, 2, len(coded) / 2, len(coded) - 1} {
 				if _, err := DecompressBytes(coded[:cut], n); !errors.Is(err, ErrCorrupt) {
-					t.Errorf("level %d, %d of %d coded bytes: %v", level, cut, len(coded), err)
+					t.Errorf("coder %d, %d of %d coded bytes: %v", coder, cut, len(coded), err)
 				}
 			}
 		}

@@ -28,12 +28,15 @@ var errLengths = errors.New("code: prediction and data differ in length")
 
 // NewCopyEncoder starts a stream of copies on w. The caller closes the encoder
 // when all runs are written.
-func NewCopyEncoder(w io.Writer, level Level) (*CopyEncoder, error) {
-	if err := writeHeader(w, kindCopy, level); err != nil {
+func NewCopyEncoder(w io.Writer, coder Coder) (*CopyEncoder, error) {
+	if err := writeHeader(w, kindCopy, coder); err != nil {
 		return nil, err
 	}
-	if level != Fast {
-		return &CopyEncoder{newMixCopyCoder(newBinaryEncoder(w), level)}, nil
+	switch coder {
+	case Full:
+		return &CopyEncoder{newMixCopyCoder(newBinaryEncoder(w))}, nil
+	case Lean:
+		return &CopyEncoder{newLeanCopyCoder(newRangeEncoder(w))}, nil
 	}
 	c, err := newZstdCopyEncoder(w)
 	return &CopyEncoder{c}, err
@@ -61,6 +64,9 @@ func (e *CopyEncoder) WriteEqual(n int64) error { return e.c.equal(n) }
 // that cannot be told, since the coder works on larger runs.
 func (e *CopyEncoder) Bits() float64 { return e.c.bits() }
 
+// Work is what decoding will take so far, in decisions that are mixed.
+func (e *CopyEncoder) Work() int64 { return workOf(e.c) }
+
 // Close ends the stream. It does not close the writer below.
 func (e *CopyEncoder) Close() error { return e.c.close() }
 
@@ -71,16 +77,23 @@ type CopyDecoder struct {
 
 // NewCopyDecoder reads the stream's header from r. It reads ahead on r.
 func NewCopyDecoder(r io.Reader) (*CopyDecoder, error) {
-	level, err := readHeader(r, kindCopy)
+	coder, err := readHeader(r, kindCopy)
 	if err != nil {
 		return nil, err
 	}
-	if level != Fast {
+	switch coder {
+	case Full:
 		c, err := newBinaryDecoder(r)
 		if err != nil {
 			return nil, err
 		}
-		return &CopyDecoder{newMixCopyCoder(c, level)}, nil
+		return &CopyDecoder{newMixCopyCoder(c)}, nil
+	case Lean:
+		c, err := newRangeDecoder(r)
+		if err != nil {
+			return nil, err
+		}
+		return &CopyDecoder{newLeanCopyCoder(c)}, nil
 	}
 	c, err := newZstdCopyDecoder(r)
 	return &CopyDecoder{c}, err

@@ -42,17 +42,6 @@ func (m *mixCopyCoder) difference(next uint64, at uint32, diff int, fresh bool) 
 	}
 	s := m.diff
 	best := m.guesses.offer(s)
-	if m.params.guessFirst && best >= 0 {
-		g := s.guess[best].sym
-		if m.hitGuess(next, at, best, diff == g) {
-			return g
-		}
-		for i := range s.guess {
-			if s.guess[i].sym == g {
-				s.guess[i].sym = -1
-			}
-		}
-	}
 	p0 := next & 0xff
 	p, a, d, l := m.pred, m.actual, m.diffs, uint64(m.last)
 	run, at64 := uint64(min(m.run, 7)), uint64(at)
@@ -81,40 +70,4 @@ func (m *mixCopyCoder) difference(next uint64, at uint32, diff int, fresh bool) 
 	s.sel = conf<<5 | int(run<<2|at64)
 	s.apmCtx = int(p0)
 	return s.code(m.c, diff)
-}
-
-// hitGuess codes whether the best guess is right.
-func (m *mixCopyCoder) hitGuess(next uint64, at uint32, best int, right bool) bool {
-	bit := 0
-	if right {
-		bit = 1
-	}
-	g := &m.diff.guess[best]
-	agree := uint32(0)
-	for i := range m.diff.guess[:m.params.guesses] {
-		agree *= 3
-		switch x := &m.diff.guess[i]; {
-		case x.sym == g.sym:
-			agree += 2
-		case x.sym > 0:
-			agree++
-		}
-	}
-	h := m.hit
-	sym, p0, run := uint32(g.sym), uint32(next)&0xff, uint32(min(m.run, 7))
-	kind := best*guessConfs + g.conf
-	h.ctx = [maxContexts]uint32{
-		hash32(sym, m.last&0xffffff, 0),
-		hash32(agree, uint32(g.conf>>3), 1),
-		hash32(p0, sym, uint32(m.diffs&0xff)),
-		hash32(sym, m.last&0xff, p0|3<<8),
-		hash32(uint32(m.actual&0xffff), sym, p0),
-		hash32(sym, uint32(m.diffs>>24&0xff), at),
-		hash32(uint32(kind), run, 6),
-		hash32(sym, m.last&0xffff, 7),
-		hash32(uint32(next), run, sym),
-	}
-	h.sel = [2]int{int(agree), kind}
-	h.apmCtx = [2]int{int(hash32(sym, p0, 9) & (bitAPM0 - 1)), kind}
-	return h.code(m.c, bit) != 0
 }

@@ -8,9 +8,7 @@ import "encoding/binary"
 // equal bytes the distance to the next difference is coded as one number.
 type mixCopyCoder struct {
 	c       *binaryCoder
-	params  copyParams
 	differs *bitModel    // is the byte different?
-	hit     *bitModel    // is the difference the best guess?
 	diff    *symbolModel // the difference
 	gaps    *numberModel
 	guesses guessTables
@@ -30,44 +28,26 @@ type mixCopyCoder struct {
 	lastAt [256]byte
 }
 
-// copyParams say how much to do.
-type copyParams struct {
-	differsContexts, hitContexts, diffContexts int
-
-	guesses    int
-	guessFirst bool // ask for the best guess before the difference bit by bit
-	tableBits  uint
-	bitTable   uint
-	refined    bool   // correct what the mixers say
-	quickAfter int    // equal bytes after which decisions may be quick
-	quickLimit uint32 // a quiet byte is decided by mixing from this probability on
-}
-
-var copyLevels = [...]copyParams{
-	Default: {differsContexts: 9, hitContexts: 7, diffContexts: 9, guesses: 4, guessFirst: true, tableBits: 20, bitTable: 15, quickAfter: 2, quickLimit: 65536 / 100},
-	Max:     {differsContexts: 14, diffContexts: 16, guesses: 6, tableBits: 22, bitTable: 17, refined: true, quickAfter: 8, quickLimit: 65536 / 400},
-}
-
 const (
 	// zoneLength is the number of equal bytes after which single decisions end.
 	zoneLength = 256
 	quickBits  = 17
+	// quickAfter is the number of equal bytes after which decisions may be quick,
+	// if a difference is less probable than quickLimit, in units of 1/2^16.
+	quickAfter = 8
+	quickLimit = 65536 / 400
 )
 
-func newMixCopyCoder(c *binaryCoder, level Level) *mixCopyCoder {
-	p := copyLevels[level]
-	m := &mixCopyCoder{c: c, params: p}
-	m.differs = newBitModel(p.bitTable, p.differsContexts, p.guesses, [2]int{1 << 13, 1 << 11}, 1<<19, 15)
-	if p.guessFirst {
-		m.hit = newBitModel(p.bitTable, p.hitContexts, 0, [2]int{729, 6 * guessConfs}, 1<<21, 15)
-	}
-	m.diff = newSymbolModel(p.tableBits, p.diffContexts, p.guesses, 1<<10, 30)
-	if p.refined {
-		m.differs.refine()
-		m.diff.refine()
-	}
+// differsContexts is the number of contexts in which a mixCopyCoder decides
+// whether a byte differs.
+const differsContexts = 14
+
+func newMixCopyCoder(c *binaryCoder) *mixCopyCoder {
+	m := &mixCopyCoder{c: c}
+	m.differs = newBitModel(17, differsContexts, maxGuesses, [2]int{1 << 13, 1 << 11}, 1<<19, 15)
+	m.diff = newSymbolModel(22, maxContexts, maxGuesses, 1<<10, 30)
 	m.gaps = newNumberModel()
-	m.guesses.init(p.guesses)
+	m.guesses.init()
 	for i := range m.quick {
 		for k := range m.quick[i] {
 			m.quick[i][k] = 65536 / 64
@@ -189,12 +169,12 @@ func (m *mixCopyCoder) different(next uint64, at uint32, d bool) bool {
 	if d {
 		bit = 1
 	}
-	if m.since < m.params.quickAfter {
+	if m.since < quickAfter {
 		return m.mixedDifferent(next, at, bit)
 	}
 	a := &m.quick[0][hash(next&0xff, m.pred&0xffffff)>>(64-quickBits)]
 	b := &m.quick[1][hash(next&0xffffffff, 0)>>(64-quickBits)]
-	if max(*a, *b) < uint16(m.params.quickLimit) {
+	if max(*a, *b) < quickLimit {
 		bit = m.c.code(bit, max(16, (uint32(*a)+uint32(*b))/2))
 		if bit != 0 {
 			m.guesses.look(m, next)

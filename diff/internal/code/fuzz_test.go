@@ -3,6 +3,7 @@ package code
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"testing/iotest"
@@ -10,8 +11,8 @@ import (
 
 // fuzzSeeds are good streams of one kind.
 func fuzzSeeds(f *testing.F, kind string) {
-	for _, level := range levels {
-		b := codeAll(f, level)[kind]
+	for _, coder := range coders {
+		b := codeAll(f, coder)[kind]
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 		f.Add(b[:1])
@@ -79,14 +80,14 @@ func FuzzDecompressBytes(f *testing.F) {
 func FuzzCopies(f *testing.F) {
 	f.Add([]byte("some old bytes here"), []byte("some new bytes there"), uint8(1), uint16(7))
 	f.Add(make([]byte, 600), make([]byte, 600), uint8(2), uint16(100))
-	f.Fuzz(func(t *testing.T, pred, actual []byte, level uint8, step uint16) {
+	f.Fuzz(func(t *testing.T, pred, actual []byte, coder uint8, step uint16) {
 		n := min(len(pred), len(actual))
 		var runs []copyRun
 		for i := 0; i < n; i += int(step) + 1 {
 			j := min(n, i+int(step)+1)
 			runs = append(runs, copyRun{int64(i), pred[i:j], actual[i:j]})
 		}
-		coded := encodeCopies(t, Level(level%3), runs)
+		coded := encodeCopies(t, Coder(coder%3), runs)
 		d, err := NewCopyDecoder(bytes.NewReader(coded))
 		if err != nil {
 			t.Fatal(err)
@@ -106,15 +107,15 @@ func FuzzCopies(f *testing.F) {
 // TestReaderError: what the reader below says is not lost.
 func TestReaderError(t *testing.T) {
 	lost := errors.New("connection lost")
-	for _, level := range levels {
-		b := codeAll(t, level)["literals"]
+	for _, coder := range coders {
+		b := codeAll(t, coder)["literals"]
 		r := io.MultiReader(bytes.NewReader(b[:len(b)/2]), iotest.ErrReader(lost))
 		d, err := NewLiteralDecoder(r)
 		for i := 0; err == nil && i < 1000; i++ {
-			err = d.Decode(Around{}, make([]byte, 100))
+			err = d.Decode(Around{Before: fmt.Append(nil, i*i)}, make([]byte, 100))
 		}
 		if !errors.Is(err, lost) {
-			t.Errorf("level %d: %v", level, err)
+			t.Errorf("coder %d: %v", coder, err)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package code
 // guessTables remember which difference came last in a context, and how often
 // in a row: the same substitution is made again and again.
 type guessTables struct {
-	n int
 	// An entry is a check of 20 bits, a count of 4, and the difference.
 	tables [maxGuesses][]uint32
 	slots  [maxGuesses]*uint32
@@ -17,9 +16,8 @@ type guessTables struct {
 
 const guessBits = 16
 
-func (g *guessTables) init(n int) {
-	g.n = n
-	for i := range n {
+func (g *guessTables) init() {
+	for i := range g.tables {
 		g.tables[i] = make([]uint32, 1<<guessBits)
 		fill(g.probs[i][:], probOf(3<<20, 0))
 	}
@@ -38,7 +36,7 @@ func (g *guessTables) look(m *mixCopyCoder, next uint64) {
 		hash(m.diffs&0xffffff, 6),
 	}
 	// Branches on what memory says would often be mispredicted; these are moves.
-	for i, h := range ctx[:g.n] {
+	for i, h := range ctx {
 		s := &g.tables[i][h>>(64-guessBits)]
 		g.slots[i] = s
 		e, none := *s, uint32(h)<<12
@@ -78,7 +76,7 @@ func (g *guessTables) inputs(in []int32) (best int) {
 
 // learnDifferent tells whether the byte differed.
 func (g *guessTables) learnDifferent(bit int) {
-	for i := range g.n {
+	for i := range g.slots {
 		right := 1 ^ bit
 		if g.syms[i] != 0 {
 			right = bit
@@ -91,7 +89,7 @@ func (g *guessTables) learnDifferent(bit int) {
 // best, or -1.
 func (g *guessTables) offer(s *symbolModel) int {
 	best, conf := -1, -1
-	for i := range g.n {
+	for i := range g.slots {
 		x := &s.guess[i]
 		x.sym = -1
 		if g.conf[i] < 4 || g.syms[i] == 0 {
@@ -111,7 +109,7 @@ func (g *guessTables) learn(diff int) {
 		return
 	}
 	g.loaded = false
-	for _, s := range g.slots[:g.n] {
+	for _, s := range g.slots {
 		e := *s
 		switch {
 		case e>>8&15 == 0 || int(e&0xff) != diff:

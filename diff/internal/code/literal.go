@@ -39,12 +39,15 @@ type literalDecoder interface {
 
 // NewLiteralEncoder starts a stream of literals on w. The caller closes the
 // encoder when all are written.
-func NewLiteralEncoder(w io.Writer, level Level) (*LiteralEncoder, error) {
-	if err := writeHeader(w, kindLiteral, level); err != nil {
+func NewLiteralEncoder(w io.Writer, coder Coder) (*LiteralEncoder, error) {
+	if err := writeHeader(w, kindLiteral, coder); err != nil {
 		return nil, err
 	}
-	if level != Fast {
-		return &LiteralEncoder{newMixLiteralCoder(newBinaryEncoder(w), literalLevels[level])}, nil
+	switch coder {
+	case Full:
+		return &LiteralEncoder{newMixLiteralCoder(newBinaryEncoder(w), fullLiterals)}, nil
+	case Lean:
+		return &LiteralEncoder{newLeanLiteralCoder(newRangeEncoder(w))}, nil
 	}
 	z, err := newZstdWriter(w)
 	return &LiteralEncoder{zstdLiteralEncoder{z}}, err
@@ -56,6 +59,9 @@ func (e *LiteralEncoder) Write(a Around, lit []byte) error { return e.c.write(a,
 // Bits is as [CopyEncoder.Bits].
 func (e *LiteralEncoder) Bits() float64 { return e.c.bits() }
 
+// Work is what decoding will take so far, in decisions that are mixed.
+func (e *LiteralEncoder) Work() int64 { return workOf(e.c) }
+
 // Close ends the stream. It does not close the writer below.
 func (e *LiteralEncoder) Close() error { return e.c.close() }
 
@@ -66,16 +72,23 @@ type LiteralDecoder struct {
 
 // NewLiteralDecoder reads the stream's header from r. It reads ahead on r.
 func NewLiteralDecoder(r io.Reader) (*LiteralDecoder, error) {
-	level, err := readHeader(r, kindLiteral)
+	coder, err := readHeader(r, kindLiteral)
 	if err != nil {
 		return nil, err
 	}
-	if level != Fast {
+	switch coder {
+	case Full:
 		c, err := newBinaryDecoder(r)
 		if err != nil {
 			return nil, err
 		}
-		return &LiteralDecoder{newMixLiteralCoder(c, literalLevels[level])}, nil
+		return &LiteralDecoder{newMixLiteralCoder(c, fullLiterals)}, nil
+	case Lean:
+		c, err := newRangeDecoder(r)
+		if err != nil {
+			return nil, err
+		}
+		return &LiteralDecoder{newLeanLiteralCoder(c)}, nil
 	}
 	z, err := newZstdReader(r)
 	if err != nil {

@@ -1,8 +1,5 @@
 package code
 
-// fewContexts is the number of contexts where they depend on the kind of data.
-const fewContexts = 6
-
 // isText reports whether the last 4 bytes, the last lowest, are such as text
 // has.
 func isText(last uint64) bool {
@@ -10,44 +7,6 @@ func isText(last uint64) bool {
 	// A byte below 0x20 borrows from its highest bit; line feed and tab are as
 	// rare in text as harmless.
 	return (l|(l-0x20202020))&0x80808080 == 0
-}
-
-// worth makes few classes of the confidence of a match.
-func worth(conf int) int {
-	switch {
-	case conf == 0:
-		return 0
-	case conf < 16:
-		return 1
-	case conf < 24:
-		return 2
-	}
-	return 3
-}
-
-// contextsOfText sets contexts for words: the bytes before.
-func (m *mixLiteralCoder) contextsOfText() {
-	l := m.last
-	c := &m.model.ctx
-	c[0] = hash(l&0xffff, 2)
-	c[1] = hash(l&0xffffffff, 4)
-	c[2] = hash(l&0xff, 1)
-	c[3] = hash(l&0xffffff, 3)
-	c[4] = hash(l&0xffffffffffff, 5)
-	c[5] = hash(uint64(m.word), l&0xff|6<<8)
-}
-
-// contextsOfBinary sets contexts for words of 4 and 8 bytes: what stands where
-// the byte at hand stands in the words before.
-func (m *mixLiteralCoder) contextsOfBinary() {
-	l, at := m.last, uint64(m.pos&3)
-	c := &m.model.ctx
-	c[0] = hash(l&0xffff, 2)
-	c[1] = hash(l&0xffffffff, 4)
-	c[2] = hash(l>>24&0xff, 7|at<<8)
-	c[3] = hash(l>>24&0xff00ff, 8|at<<8)
-	c[4] = hash(l>>56|l&0xff<<8, 9|at<<8)
-	c[5] = hash(l>>8&0xffff, 10)
 }
 
 // contextsAll sets all contexts, the most useful first.

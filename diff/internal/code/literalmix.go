@@ -5,7 +5,6 @@ package code
 // bytes at the place.
 type mixLiteralCoder struct {
 	c       *binaryCoder
-	params  literalParams
 	model   *symbolModel
 	pos     int64
 	last    uint64 // the last 8 bytes, the last lowest
@@ -17,26 +16,18 @@ type mixLiteralCoder struct {
 
 // literalParams say how much to do.
 type literalParams struct {
-	contexts    int
-	tableBits   uint
-	historyBits uint
-	refined     bool // correct what the mixer says
+	tableBits, historyBits uint
 }
 
-var literalLevels = [...]literalParams{
-	Default: {contexts: fewContexts, tableBits: 21, historyBits: 21},
-	Max:     {contexts: 16, tableBits: 23, historyBits: 22, refined: true},
-}
+// fullLiterals are for a stream of any length.
+var fullLiterals = literalParams{tableBits: 23, historyBits: 22}
 
 // beforeUsed is how many bytes before a literal are taken into account.
 const beforeUsed = 16
 
 func newMixLiteralCoder(c *binaryCoder, p literalParams) *mixLiteralCoder {
-	m := &mixLiteralCoder{c: c, params: p, history: newRing(p.historyBits)}
-	m.model = newSymbolModel(p.tableBits, p.contexts, 3, 1<<11, 24)
-	if p.refined {
-		m.model.refine()
-	}
+	m := &mixLiteralCoder{c: c, history: newRing(p.historyBits)}
+	m.model = newSymbolModel(p.tableBits, maxContexts, 3, 1<<11, 24)
 	for i, n := range [...]uint{7, 4} {
 		m.matches[i] = matcher{min: n, index: make([]uint32, 1<<min(18, p.historyBits))}
 	}
@@ -107,19 +98,8 @@ func (m *mixLiteralCoder) code(sym int) int {
 	}
 	old := &s.guess[2]
 	old.sym, old.conf = m.old.guess()
-	text := 0
-	if m.params.contexts > fewContexts {
-		m.contextsAll()
-		s.sel = longest<<4 | old.conf>>3&15
-	} else if isText(m.last) {
-		text = 1
-		m.contextsOfText()
-	} else {
-		m.contextsOfBinary()
-	}
-	if m.params.contexts == fewContexts {
-		s.sel = text<<10 | int(m.last&0xff)<<2 | worth(longest)
-	}
+	m.contextsAll()
+	s.sel = longest<<4 | old.conf>>3&15
 	s.apmCtx = int(m.last & 0xff)
 	sym = s.code(m.c, sym)
 	for i := range m.matches {

@@ -14,6 +14,7 @@ var squashPoints = [33]int32{
 var (
 	squashTable  [4096]uint16 // by stretch + 2048, 16-bit probability
 	stretchTable [4096]int16  // by 12-bit probability
+	leanSquash   [4096]uint16 // like squashTable, but never near to certain
 )
 
 func init() {
@@ -21,6 +22,9 @@ func init() {
 		x := i >> 7
 		f := int32(i & 127)
 		squashTable[i] = uint16((squashPoints[x]*(128-f) + squashPoints[x+1]*f + 64) >> 7)
+	}
+	for i, p := range squashTable {
+		leanSquash[i] = max(32, min(65536-32, p))
 	}
 	// The inverse: the middle of the arguments that squash maps to p.
 	x := 0

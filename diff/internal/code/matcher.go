@@ -60,17 +60,20 @@ func (m *matcher) guess(r *ring) (sym, conf int) {
 	if m.place == 0 {
 		return -1, 0
 	}
-	switch n := m.length; {
+	return int(r.at(m.place)), matchConf(m.length)
+}
+
+// matchConf is the confidence in a match by its length.
+func matchConf(n int) int {
+	switch {
 	case n < 16:
-		conf = n
+		return n
 	case n < 32:
-		conf = 16 + (n-16)>>2
+		return 16 + (n-16)>>2
 	case n < 512:
-		conf = 20 + n>>6
-	default:
-		conf = 28
+		return 20 + n>>6
 	}
-	return int(r.at(m.place)), conf
+	return 28
 }
 
 // check goes on where the guess was right.

@@ -15,7 +15,6 @@ const numberContexts = 6
 
 func newNumberModel() *numberModel {
 	n := &numberModel{bit: newBitModel(14, numberContexts, 0, [2]int{128, 1024}, 1<<21, 15)}
-	n.bit.refine()
 	return n
 }
 

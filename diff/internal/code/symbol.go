@@ -17,10 +17,9 @@ type symbolModel struct {
 	guesses  int
 	guess    [maxGuesses]guess // set by the caller
 	mixer    *mixer
-	sel      int  // set of the mixer's weights, set by the caller
-	refined  bool // by the two stages that follow
-	apms     [2]apm
-	apmCtx   int // set by the caller, less than 256
+	sel      int    // set of the mixer's weights, set by the caller
+	apms     [2]apm // correct the mixer in contexts of their own
+	apmCtx   int    // set by the caller, less than 256
 }
 
 const (
@@ -61,19 +60,14 @@ func newSymbolModel(tableBits uint, contexts, guesses int, set int, rate int32) 
 	inputs := contexts + guesses + 1
 	m.mixer = newMixer(inputs, [2]int{256, set}, 65536*5/2/int32(inputs), rate)
 	m.mixer.in[inputs-1] = 256
+	m.apms[0].init(symbolAPM, 6)
+	m.apms[1].init(256, 6)
 	return m
 }
 
 // symbolAPM is the number of contexts of the first of a symbolModel's last
 // stages.
 const symbolAPM = 1 << 13
-
-// refine adds two stages that correct the mixer in contexts of their own.
-func (m *symbolModel) refine() {
-	m.refined = true
-	m.apms[0].init(symbolAPM, 6)
-	m.apms[1].init(256, 6)
-}
 
 // line finds the histories of a context, or takes the place of those that
 // have seen least among three.
@@ -152,11 +146,8 @@ func (m *symbolModel) predict(node int, left uint, sub uint32) int32 {
 		}
 	}
 	st := m.mixer.mix(node, m.sel)
-	p := squash(st)
-	if m.refined {
-		first := int(uint32(m.apmCtx<<8|node) * 0x9E3779B1 >> 19)
-		p = (2*p + m.apms[0].refine(st, first) + m.apms[1].refine(st, node)) >> 2
-	}
+	first := int(uint32(m.apmCtx<<8|node) * 0x9E3779B1 >> 19)
+	p := (2*squash(st) + m.apms[0].refine(st, first) + m.apms[1].refine(st, node)) >> 2
 	return max(16, min(65536-16, p))
 }
 
@@ -172,8 +163,6 @@ func (m *symbolModel) update(bit int, sub uint32) {
 		}
 	}
 	m.mixer.update(bit)
-	if m.refined {
-		m.apms[0].update(bit)
-		m.apms[1].update(bit)
-	}
+	m.apms[0].update(bit)
+	m.apms[1].update(bit)
 }
