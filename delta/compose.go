@@ -106,12 +106,12 @@ func newComposer(ctx context.Context, deltas []*Delta) (*composer, error) {
 	for _, st := range c.joined.steps {
 		c.needed = append(c.needed, make([]bool, len(st.layers)))
 	}
-	return c, c.prune(ctx)
+	return c, c.prune(ctx, append([]*stage{c.first.main}, c.first.steps...))
 }
 
-// prune finds which layers of the steps anybody needs: a receiver with the bases of
-// the first delta, or with those of one of its steps.
-func (c *composer) prune(ctx context.Context) error {
+// prune finds which layers of the steps anybody needs who has the bases of one of
+// these stages. All of them must get what they need.
+func (c *composer) prune(ctx context.Context, receivers []*stage) error {
 	var all []*format.Target
 	conf := c.last.pkg.Config
 	for _, list := range [][]format.Target{conf.Targets, conf.Artifacts} {
@@ -123,7 +123,7 @@ func (c *composer) prune(ctx context.Context) error {
 	if err := w.plan(ctx, layersOf(all)); err != nil {
 		return err
 	}
-	for i, st := range append([]*stage{c.first.main}, c.first.steps...) {
+	for _, st := range receivers {
 		there, lacks := make(map[digest.Digest]bool), make(map[digest.Digest]bool)
 		for _, b := range st.bases {
 			for _, id := range b.DiffIDs {
@@ -138,11 +138,15 @@ func (c *composer) prune(ctx context.Context) error {
 		if len(lacks) == 0 {
 			continue
 		}
-		chosen, err := c.joined.chooseSteps(ctx, RebuildOptions{}, func(id digest.Digest) bool { return there[id] }, lacks)
+		has := func(id digest.Digest) bool { return there[id] }
+		chosen, err := c.joined.chooseSteps(ctx, RebuildOptions{}, has, lacks)
+		if chosen == nil && err == nil {
+			chosen, err = c.joined.chooseSteps(ctx, RebuildOptions{}, has, w.targetLayers(has))
+		}
 		if err != nil {
 			return err
 		}
-		if chosen == nil && i == 0 {
+		if chosen == nil {
 			return fmt.Errorf("%w: the deltas do not give all layers that the last of them needs", ErrBase)
 		}
 		for _, s := range chosen {

@@ -156,6 +156,9 @@ func (d *Delta) Costs(ctx context.Context, base image.Image, opt RebuildOptions)
 		return nil, err
 	}
 	defer w.close()
+	if w.given {
+		return nil, fmt.Errorf("%w: from this base, layers of the target come from a step; the costs are told from %s", ErrBase, d.madeFrom(w.baseLayers()))
+	}
 	var list []LayerCosts
 	for _, n := range slices.Sorted(maps.Keys(w.wanted)) {
 		entry := &d.main.layers[n]

@@ -31,6 +31,9 @@ type CreateOptions struct {
 type Input struct {
 	// Bases are what the receiver has; none makes a package that stands alone.
 	Bases []image.Image
+	// AnyOf are images of which the receiver has one; which, is not known. They go
+	// without Bases.
+	AnyOf []image.Image
 	// Targets are what the receiver is to have: usually one, or one for each
 	// platform.
 	Targets []image.Image
@@ -74,6 +77,13 @@ func Create(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*Cre
 	}
 	if len(in.Indexes) > 0 && opt.Exact == ExactOff {
 		return nil, errors.New("an index names manifests, which are left out without exactness")
+	}
+	switch len(in.AnyOf) {
+	case 0:
+	case 1:
+		in.Bases, in.AnyOf = append(slices.Clone(in.Bases), in.AnyOf[0]), nil
+	default:
+		return createAny(ctx, w, in, opt)
 	}
 	c := &creator{opt: opt, dir: opt.dir(), memory: listMemory(opt.MaxMemory), meta: newMetadata(), config: &format.Config{FormatVersion: format.Version}}
 	defer c.close()

@@ -114,6 +114,13 @@ func (p *pooled) addBlob(l image.Layer) {
 
 // spoolLayer keeps the decompressed tar of a layer and cuts it into nodes.
 func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter, mem *limit.Memory) (*layer.Stream, error) {
+	if k, ok := l.(*keptLayer); ok {
+		s, err := layer.ScanWithin(io.TeeReader(k.f.Section(0, k.f.Size()), m), mem)
+		if err == nil {
+			s.Raw = k.f
+		}
+		return s, err
+	}
 	r, err := l.Plain(ctx)
 	if err != nil {
 		return nil, err

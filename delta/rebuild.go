@@ -38,6 +38,7 @@ type rebuild struct {
 
 	producers producers
 	steps     []*rebuild // that give layers of the base, in order
+	given     bool       // the wanted layers themselves come from base and steps
 }
 
 func (st *stage) newRebuild(opt RebuildOptions) *rebuild {
@@ -150,7 +151,7 @@ func (w *rebuild) prepare(ctx context.Context) error {
 	}
 	for _, n := range w.order {
 		s := w.slots[n]
-		if w.wanted[n] || s.copied {
+		if !w.given && (w.wanted[n] || s.copied) {
 			for _, e := range s.needs {
 				if err := w.pages.Want(e.Off, e.Len); err != nil {
 					return fmt.Errorf("%w: %v", format.ErrCorrupt, err)
@@ -203,6 +204,13 @@ func (w *rebuild) overlapping(e diff.Extent, visit func(n int)) {
 // baseLayers lists the layers of the base that the plan needs.
 func (w *rebuild) baseLayers() []digest.Digest {
 	var list []digest.Digest
+	if w.given {
+		for n := range w.wanted {
+			list = append(list, w.st.layers[n].DiffID)
+		}
+		slices.Sort(list)
+		return list
+	}
 	for i, l := range w.st.reference {
 		if w.use.Layer(i) {
 			list = append(list, l.DiffID)
@@ -237,6 +245,9 @@ func (w *rebuild) checkBase() error {
 
 // gather spools what is needed of the base.
 func (w *rebuild) gather(ctx context.Context) error {
+	if w.given {
+		return nil
+	}
 	reference := w.st.reference
 	return w.st.ref.Gather(ctx, w.pages, w.use, w.opt.workers(), func(i int) (io.ReadCloser, error) {
 		w.opt.progress(Progress{Stage: "read base", Layer: i + 1, Layers: len(reference)})

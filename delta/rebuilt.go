@@ -150,7 +150,11 @@ func (l *rebuiltLayer) Blob() *ocispec.Descriptor {
 
 // Plain decodes the layer, or takes it from the base.
 func (l *rebuiltLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
-	switch l.entry.Carried {
+	carried := l.entry.Carried
+	if l.work.given {
+		carried = format.CarriedBase
+	}
+	switch carried {
 	case format.CarriedBase:
 		b := l.work.base[l.entry.DiffID]
 		if b == nil {

@@ -50,8 +50,20 @@ func (s *stage) gives() map[int]bool {
 	return all
 }
 
-// takeSteps prepares the steps that give layers which the base lacks. Where they
-// do not suffice, it takes none: checkBase will tell.
+// targetLayers are the wanted layers themselves, as far as the base lacks them.
+func (w *rebuild) targetLayers(has func(digest.Digest) bool) map[digest.Digest]bool {
+	lacks := make(map[digest.Digest]bool)
+	for n := range w.wanted {
+		if id := w.st.layers[n].DiffID; !has(id) {
+			lacks[id] = true
+		}
+	}
+	return lacks
+}
+
+// takeSteps prepares the steps that give layers which the base lacks or, where
+// these do not suffice, steps that give the wanted layers themselves. If there are
+// none, checkBase will tell.
 func (w *rebuild) takeSteps(ctx context.Context) error {
 	lacks := make(map[digest.Digest]bool)
 	for _, id := range w.baseLayers() {
@@ -62,7 +74,12 @@ func (w *rebuild) takeSteps(ctx context.Context) error {
 	if len(lacks) == 0 || len(w.d.steps) == 0 {
 		return nil
 	}
-	chosen, err := w.d.chooseSteps(ctx, w.opt, func(id digest.Digest) bool { return w.base[id] != nil }, lacks)
+	has := func(id digest.Digest) bool { return w.base[id] != nil }
+	chosen, err := w.d.chooseSteps(ctx, w.opt, has, lacks)
+	if chosen == nil && err == nil {
+		chosen, err = w.d.chooseSteps(ctx, w.opt, has, w.targetLayers(has))
+		w.given = chosen != nil
+	}
 	if err != nil {
 		return err
 	}

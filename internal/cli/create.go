@@ -37,6 +37,10 @@ With --no-base the package stands alone: it holds the whole target, well
 compressed. The target's names are recorded, so that apply can tag the result;
 --tag records others.
 
+With --base, given several times, the receiver has any one of these images; which, is
+not known. What it takes to get from each to the target is stored once where it is
+the same.
+
 With --pair or --list, several images go into one package, and what they have in
 common is stored once. The receiver should have all the bases: a target may copy
 from the base of another.
@@ -46,6 +50,7 @@ them, whose digest comes back with apply --all.`,
 		Example: `  docker-delta create app:v1 app:v2 -o app.delta
   docker-delta create app-v1.tar docker://registry.example/app:v2 -o app.delta
   docker-delta create --no-base app:v2 -o app.delta
+  docker-delta create --base app:v1 --base app:v2 app:v3 -o app.delta
   docker-delta create --pair app:v1=app:v2 --pair web:v4=web:v5 --pair =new:v1 -o site.delta
   docker-delta create --all docker://registry.example/app:v1 docker://registry.example/app:v2 -o app.delta
   docker-delta create app:v1 app:v2 -o app.delta --sign-key release.key

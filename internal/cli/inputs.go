@@ -18,6 +18,7 @@ import (
 // inputFlags say what a delta is made from.
 type inputFlags struct {
 	noBase bool
+	bases  []string
 	all    bool
 	pairs  []string
 	list   string
@@ -25,10 +26,13 @@ type inputFlags struct {
 
 func (f *inputFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noBase, "no-base", false, "make a package that needs no base")
+	c.Flags().StringArrayVarP(&f.bases, "base", "b", nil, "in place of BASE: an image of which the receiver may have any one (may be repeated)")
 	c.Flags().StringArrayVar(&f.pairs, "pair", nil, "BASE=TARGET, one of several images to put into one package; =TARGET for one without a base (may be repeated)")
 	c.Flags().StringVar(&f.list, "list", "", "file with a line BASE TARGET [NAME] for each of several images; a base of - is for none")
 	c.Flags().BoolVar(&f.all, "all", false, "all platforms of the images, and the target's index as it is")
-	_ = c.RegisterFlagCompletionFunc("pair", completeImages)
+	for _, flag := range []string{"base", "pair"} {
+		_ = c.RegisterFlagCompletionFunc(flag, completeImages)
+	}
 }
 
 // bundles tells whether several images are to be put into one package.
@@ -43,7 +47,13 @@ func (f *inputFlags) check(c *cobra.Command, args []string) error {
 		return errors.New("with --pair or --list, the images are given there alone")
 	case f.bundles() && f.noBase:
 		return errors.New("--no-base does not go with --pair or --list; write =TARGET, or a base of - in the list")
-	case f.bundles():
+	case len(f.bases) > 0 && (f.bundles() || f.noBase):
+		return errors.New("--base does not go with --pair, --list or --no-base")
+	case len(f.bases) > 1 && f.all:
+		return errors.New("several bases do not go with --all; make a delta for each")
+	case len(f.bases) > 0 && len(args) != 1:
+		return errors.New("with --base, give the TARGET image alone")
+	case f.bundles() || len(f.bases) > 0:
 		return nil
 	case f.noBase && len(args) != 1:
 		return errors.New("with --no-base, give the TARGET image alone")
@@ -60,10 +70,12 @@ type pair struct{ base, target, name string }
 
 // read lists the pairs that arguments, flags and the list give.
 func (f *inputFlags) read(args []string, stdin io.Reader) ([]pair, error) {
-	switch len(args) {
-	case 1:
+	switch {
+	case len(f.bases) == 1:
+		return []pair{{base: f.bases[0], target: args[0]}}, nil
+	case len(args) == 1:
 		return []pair{{target: args[0]}}, nil
-	case 2:
+	case len(args) == 2:
 		return []pair{{base: args[0], target: args[1]}}, nil
 	}
 	var list []pair
@@ -123,6 +135,16 @@ func (f *inputFlags) open(ctx context.Context, pairs []pair, opt image.Options) 
 	for _, p := range pairs {
 		if err := o.pair(ctx, p); err != nil {
 			return in, o.opened, err
+		}
+	}
+	if len(f.bases) > 1 {
+		o.in.BaseOf = nil
+		for _, ref := range f.bases {
+			set, err := openImages(ctx, ref, false, opt, &o.opened)
+			if err != nil {
+				return in, o.opened, err
+			}
+			o.in.AnyOf = append(o.in.AnyOf, set.Images[0])
 		}
 	}
 	return o.in, o.opened, nil
