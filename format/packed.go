@@ -2,10 +2,10 @@ package format
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
-	"math/bits"
-	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -23,10 +23,14 @@ const (
 
 const (
 	gzipMagic = "\x1f\x8b"
-	// packedHeader is how our own compressed packages start: no time, no name,
-	// best compression, unknown system.
-	packedHeader = gzipMagic + "\x08\x00\x00\x00\x00\x00\x02\xff"
-	gzipTrailer  = 8
+	// packedHeader is how our own compressed packages start: no time, best
+	// compression, unknown system, and an extra field "DD" of four bytes. They are
+	// the CRC-32 of all that follows, since not every bit of compressed data makes
+	// a difference to what comes out of it.
+	packedHeader = gzipMagic + "\x08\x04\x00\x00\x00\x00\x02\xff" + "\x08\x00DD\x04\x00"
+	packedSum    = 4  // bytes of the CRC-32
+	plainHeader  = 10 // bytes of a gzip header without extra fields
+	systemAt     = 9
 	lastSystem   = 13 // in RFC 1952
 )
 
@@ -37,14 +41,35 @@ func isPacked(r io.ReaderAt) bool {
 	return string(start[:]) == gzipMagic
 }
 
-// newPacker compresses what is written to it. The version of the encoder is
-// pinned in go.mod, so that the same delta is always the same bytes.
-func newPacker(w io.Writer) (*gzip.Writer, error) {
-	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-	if err == nil {
-		z.ModTime = time.Unix(0, 0) // it would write the year 1, which is 2042 to others
+// packer compresses what is written to it, and writes the result when it is
+// closed. The version of the encoder is pinned in go.mod, so that the same delta
+// is always the same bytes.
+type packer struct {
+	*gzip.Writer
+	w   io.Writer
+	buf bytes.Buffer
+}
+
+func newPacker(w io.Writer) (*packer, error) {
+	p := &packer{w: w}
+	var err error
+	p.Writer, err = gzip.NewWriterLevel(&p.buf, gzip.BestCompression)
+	return p, err
+}
+
+// Close ends the package.
+func (p *packer) Close() error {
+	if err := p.Writer.Close(); err != nil {
+		return err
 	}
-	return z, err
+	body := p.buf.Bytes()[plainHeader:]
+	_, err := p.w.Write(append(packedStart(body), body...))
+	return err
+}
+
+// packedStart is our own header for compressed data.
+func packedStart(body []byte) []byte {
+	return binary.LittleEndian.AppendUint32([]byte(packedHeader), crc32.ChecksumIEEE(body))
 }
 
 var errTooLarge = fmt.Errorf("%w: a compressed package may hold at most %d bytes; decompress it with gzip first", ErrNotPackage, maxUnpacked)
@@ -58,11 +83,10 @@ func unpack(r io.ReaderAt, size int64) ([]byte, error) {
 	if _, err := r.ReadAt(packed, 0); err != nil && err != io.EOF {
 		return nil, err
 	}
-	b, err := unpackBytes(packed)
-	if err == nil {
-		err = checkPacked(packed, b)
+	if err := checkPacked(packed); err != nil {
+		return nil, err
 	}
-	return b, err
+	return unpackBytes(packed)
 }
 
 func unpackBytes(packed []byte) ([]byte, error) {
@@ -84,25 +108,15 @@ func unpackBytes(packed []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// checkPacked looks at those bits of a compressed package that change nothing:
-// of the header, if it is not that of another program, which names its system,
-// and behind the end of the compressed data.
-func checkPacked(packed, plain []byte) error {
-	if packed[len(packedHeader)-1] > lastSystem && string(packed[:len(packedHeader)]) != packedHeader {
-		return corrupt("its gzip header is not the usual one")
-	}
-	// The highest bit of the last byte that is set belongs to the data, unless
-	// the same comes out without it.
-	last := &packed[len(packed)-gzipTrailer-1]
-	whole := *last
-	if whole == 0 {
+// checkPacked looks at every bit of a compressed package, unless another program
+// has compressed it, which names its system.
+func checkPacked(packed []byte) error {
+	if len(packed) <= systemAt || packed[systemAt] <= lastSystem {
 		return nil
 	}
-	*last &^= 1 << (bits.Len8(whole) - 1)
-	again, err := unpackBytes(packed)
-	*last = whole
-	if err == nil && bytes.Equal(again, plain) {
-		return corrupt("something stands behind its compressed data")
+	const start = len(packedHeader) + packedSum
+	if len(packed) < start || !bytes.Equal(packed[:start], packedStart(packed[start:])) {
+		return corrupt("it was changed or cut short")
 	}
 	return nil
 }

@@ -91,7 +91,10 @@ func Write(w io.Writer, c *Config, subject *ocispec.Descriptor, annotations map[
 		written[b.Digest] = true
 		t.blob(b)
 	}
-	return errors.Join(t.err, t.w.Close(), packer.Close())
+	if err := errors.Join(t.err, t.w.Close()); err != nil {
+		return err
+	}
+	return packer.Close()
 }
 
 func describe(mediaType string, b []byte) ocispec.Descriptor {
