@@ -182,16 +182,18 @@ func TestSameInputGivesSameDelta(t *testing.T) {
 		if testing.Short() && name != "gzip" {
 			continue
 		}
-		var first []byte
-		for _, cores := range []int{1, 2, 5} {
-			res := resources(t)
-			res.Concurrency = cores
-			b, _ := mustCreate(t, Input{Bases: one(p.base), Targets: one(p.target)}, CreateOptions{Resources: res})
-			if first == nil {
-				first = b
-			}
-			if !bytes.Equal(b, first) {
-				t.Errorf("%s: %d cores gave another delta", name, cores)
+		for _, level := range []Level{Fast, Default} {
+			var first []byte
+			for _, cores := range []int{1, 2, 5} {
+				res := resources(t)
+				res.Concurrency = cores
+				b, _ := mustCreate(t, Input{Bases: one(p.base), Targets: one(p.target)}, CreateOptions{Resources: res, Level: level})
+				if first == nil {
+					first = b
+				}
+				if !bytes.Equal(b, first) {
+					t.Errorf("%s: level %d: %d cores gave another delta", name, level, cores)
+				}
 			}
 		}
 	}
