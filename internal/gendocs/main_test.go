@@ -62,3 +62,18 @@ func TestManPages(t *testing.T) {
 		}
 	}
 }
+
+// The page of commands is what the program says today.
+func TestReferenceIsCurrent(t *testing.T) {
+	var want bytes.Buffer
+	if err := reference(&want); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/reference/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(page, want.Bytes()) {
+		t.Error("docs/reference/commands.md is not what the commands say; run make reference")
+	}
+}
