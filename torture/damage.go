@@ -33,7 +33,8 @@ func tryBase(make func() []byte, what string, args ...any) input {
 // every length that it may be cut to.
 func (t *torture) bits(r *result) {
 	t.tryAll(r, func(yield func(input) bool) {
-		for name, b := range map[string][]byte{"compressed": t.delta, "plain": t.plain} {
+		for i, b := range [][]byte{t.delta, t.plain} {
+			name := []string{"compressed", "plain"}[i]
 			for bit := range 8 * len(b) {
 				if !yield(try(damaged, func() []byte { return flipped(b, bit) }, "%s: %s", name, bitName(bit))) {
 					return
