@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/ocidelta"
 	"github.com/docker-delta/docker-delta/update"
 )
 
@@ -42,6 +43,7 @@ func TestOutputFields(t *testing.T) {
 	visit(reflect.TypeFor[delta.PartSize]())
 	visit(reflect.TypeFor[delta.LayerCosts]())
 	visit(reflect.TypeFor[update.Published]())
+	visit(reflect.TypeFor[ocidelta.Info]())
 	if seen < 30 {
 		t.Errorf("only %d fields were found", seen)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -60,15 +61,22 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			debug.SetGCPercent(50) // hosts that apply are often small
 			a.limitMemory()
 			ctx := cmd.Context()
-			d, err := a.openSigned(ctx, args[0], &trust)
-			if err != nil {
-				return err
-			}
-			defer d.Close()
 			opt, err := a.imageOptions(&images)
 			if err != nil {
 				return err
 			}
+			d, err := a.openSigned(ctx, args[0], &trust)
+			if p := a.ociDelta(ctx, args[0], opt, err); p != nil {
+				defer p.Close()
+				if all || len(chosen) > 0 {
+					return usageError{errOneImage}
+				}
+				return a.applyOCIDelta(ctx, p, &trust, bases, to, image.WriteOptions{Options: opt, Names: tags, Thin: thin, Stdout: a.ui.out})
+			}
+			if err != nil {
+				return err
+			}
+			defer d.Close()
 			if err := d.Allows(resultNames(to, tags)...); err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
@@ -98,17 +106,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			if len(bases) == 0 {
 				wopt.InDaemon = held
 			}
-			a.ui.progress(delta.Progress{Stage: "write"})
-			var res []image.Result
-			if to == "" {
-				res, err = image.LoadSet(ctx, out, wopt)
-			} else {
-				res, err = image.WriteSet(ctx, to, out, wopt)
-			}
-			if err != nil {
-				return err
-			}
-			return a.reportApplied(to, out, res)
+			return a.storeApplied(ctx, to, out, wopt)
 		},
 	}
 	images.register(c)
@@ -123,6 +121,22 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		_ = c.RegisterFlagCompletionFunc(flag, completeImages)
 	}
 	return c
+}
+
+// storeApplied stores rebuilt images, in the docker daemon if to is empty.
+func (a *app) storeApplied(ctx context.Context, to string, out image.Images, opt image.WriteOptions) error {
+	a.ui.progress(delta.Progress{Stage: "write"})
+	var res []image.Result
+	var err error
+	if to == "" {
+		res, err = image.LoadSet(ctx, out, opt)
+	} else {
+		res, err = image.WriteSet(ctx, to, out, opt)
+	}
+	if err != nil {
+		return err
+	}
+	return a.reportApplied(to, out, res)
 }
 
 // chooseTargets says which of the targets are to be rebuilt: those that are

@@ -27,11 +27,15 @@ func (a *app) create() *cobra.Command {
 		push   string
 		inputs inputFlags
 		tags   []string
+		format string
 	)
 	c := &cobra.Command{
 		Use:   "create BASE TARGET -o FILE",
 		Short: "Write the delta that turns the base image into the target image",
 		Long: `Write the delta that turns BASE, an image that the receiver has, into TARGET.
+
+With --format oci-delta the package is one for containers/oci-delta, which updates
+bootc hosts. It is larger, and compressed layers do not come back bit for bit.
 
 With --no-base the package stands alone: it holds the whole target, well
 compressed. The target's names are recorded, so that apply can tag the result;
@@ -57,6 +61,9 @@ them, whose digest comes back with apply --all.`,
   docker-delta create docker://registry.example/app:v1 docker://registry.example/app:v2 --push registry.example/app`,
 		Args: func(c *cobra.Command, args []string) error {
 			if err := inputs.check(c, args); err != nil {
+				return err
+			}
+			if err := checkFormat(c, format); err != nil {
 				return err
 			}
 			if output == "" && push == "" {
@@ -97,6 +104,9 @@ them, whose digest comes back with apply --all.`,
 					a.ui.warn("image %s has no name, so it can be chosen by its ID only, and apply cannot tag it; give it a name in the --list", digest.FromBytes(t.Config()))
 				}
 			}
+			if format == ociDeltaFormat {
+				return a.createOCIDelta(ctx, output, in.Bases[0], in.Targets[0], &sign)
+			}
 			var names []string
 			for _, t := range tags {
 				name, err := image.NormalizeName(t)
@@ -126,6 +136,8 @@ them, whose digest comes back with apply --all.`,
 	level.register(c)
 	sign.registerFile(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	c.Flags().StringVar(&format, "format", ownFormat, "format of the package: docker-delta or oci-delta")
+	_ = c.RegisterFlagCompletionFunc("format", fixed(ownFormat, ociDeltaFormat))
 	c.Flags().StringVar(&push, "push", "", "repository[:tag] in a registry to store the delta in, see push")
 	inputs.register(c)
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name to record for the target (may be repeated; default: the names it has)")

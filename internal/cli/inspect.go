@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/image"
 )
 
 func (a *app) inspect() *cobra.Command {
@@ -47,6 +48,10 @@ which add up; OF is what these bytes give, decompressed.`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.openDelta(cmd.Context(), args[0])
+			if p := a.ociDelta(cmd.Context(), args[0], image.Options{TempDir: a.flags.tempDir}, err); p != nil && !bytes {
+				defer p.Close()
+				return a.showOCIDelta(p.Info(), format)
+			}
 			if err != nil {
 				return err
 			}

@@ -27,15 +27,22 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			d, err := a.openSigned(ctx, args[0], &trust)
-			if err != nil {
-				return err
-			}
-			defer d.Close()
 			opt, err := a.imageOptions(&images)
 			if err != nil {
 				return err
 			}
+			d, err := a.openSigned(ctx, args[0], &trust)
+			if p := a.ociDelta(ctx, args[0], opt, err); p != nil {
+				defer p.Close()
+				if len(chosen) > 0 {
+					return usageError{errOneImage}
+				}
+				return a.verifyOCIDelta(ctx, p, &trust, bases, opt)
+			}
+			if err != nil {
+				return err
+			}
+			defer d.Close()
 			ropt := delta.RebuildOptions{Resources: a.resources(), Images: chosen}
 			if images.platform != "" {
 				ropt.Platform = image.FormatPlatform(*opt.Platform)
