@@ -1,6 +1,7 @@
 package update
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -94,10 +96,37 @@ func TestDownloads(t *testing.T) {
 	}
 }
 
-// Fifty hosts on different versions go to the newest at once. Every third finds
-// its delta broken.
+// sentBytes counts what a registry sends, and how often it is asked.
+type sentBytes struct {
+	bytes, requests atomic.Int64
+}
+
+func (c *sentBytes) wrap(w http.ResponseWriter, q *http.Request, next http.Handler) {
+	c.requests.Add(1)
+	next.ServeHTTP(&countedWriter{w, &c.bytes}, q)
+}
+
+type countedWriter struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (c *countedWriter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// Hosts on different versions, one in twelve on an image of its own, go to the
+// newest all at once. Every sixth finds its delta broken. All end on the registry's
+// digest, no host asks without end, and what they say they fetched is what
+// the registry sent.
 func TestFleet(t *testing.T) {
-	const hosts, versions = 50, 6
+	const versions, mostRequests = 6, 40
+	hosts := 200
+	if testing.Short() {
+		hosts = 48
+	}
 	r := newRig(t)
 	var newest digest.Digest
 	bases := make([]string, versions)
@@ -109,53 +138,67 @@ func TestFleet(t *testing.T) {
 			r.publish(tag, fmt.Sprint("v", v-1))
 		}
 	}
+	bases[versions-1] = hold(t, 100)
 	last := fmt.Sprint("v", versions)
 	r.publish(last, "v1", "v2") // v3 and v4 need a chain
+	sent := new(sentBytes)
+	r.wrap = sent.wrap
 	var fetched, plain atomic.Int64
 	var mu sync.Mutex
 	ways := map[string]int{}
-	hostsLeft := make(chan int, hosts)
-	for i := range hosts {
-		hostsLeft <- i
-	}
-	close(hostsLeft)
 	amd64 := ocispec.Platform{OS: "linux", Architecture: "amd64"}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // for what hangs
+	defer cancel()
+	start := make(chan struct{})
 	var wg sync.WaitGroup
-	for range 2 {
+	for i := range hosts {
+		base := bases[i%(versions-1)]
+		if i%12 == 0 {
+			base = bases[versions-1]
+		}
+		opt := Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), "image"), Bases: []string{base}}
+		opt.Registry.Platform = &amd64
+		opt.Resources.Concurrency = 1
 		wg.Go(func() {
-			for i := range hostsLeft {
-				opt := Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), fmt.Sprint("host", i)), Bases: []string{bases[i%(versions-1)]}}
-				opt.Registry.Platform = &amd64
-				opt.Resources.Concurrency = 1
-				plan, err := Find(t.Context(), r.name(last), opt)
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				if i%3 == 2 { // what this host fetches is damaged
-					plan.Steps[0].Manifest.Digest = digest.FromString("damaged")
-				}
-				res, err := plan.Run(t.Context())
-				plan.Close()
-				if err != nil || res.Manifest.Digest != newest || !res.Original {
-					t.Errorf("host %d: %+v, %v", i, res, err)
-					continue
-				}
-				fetched.Add(res.Fetched)
-				plain.Add(plan.PlainPull())
-				mu.Lock()
-				ways[fmt.Sprintf("%s, %d planned", res.Way, len(plan.Steps))]++
-				mu.Unlock()
+			<-start
+			plan, err := Find(ctx, r.name(last), opt)
+			if err != nil {
+				t.Error(err)
+				return
 			}
+			defer plan.Close()
+			if i%6 == 5 { // what this host fetches is damaged
+				plan.Steps[0].Manifest.Digest = digest.FromString("damaged")
+			}
+			res, err := plan.Run(ctx)
+			if err != nil || res.Manifest.Digest != newest || !res.Original {
+				t.Errorf("host %d: %+v, %v", i, res, err)
+				return
+			}
+			fetched.Add(res.Fetched)
+			plain.Add(plan.PlainPull())
+			mu.Lock()
+			ways[fmt.Sprintf("%s, %d planned", res.Way, len(plan.Steps))]++
+			mu.Unlock()
 		})
 	}
+	close(start)
 	wg.Wait()
-	t.Logf("%d hosts fetched %d bytes, where plain pulls take %d: %v", hosts, fetched.Load(), plain.Load(), ways)
-	if ways["deltas, 1 planned"] == 0 || ways["deltas, 2 planned"] == 0 || ways["full, 1 planned"] == 0 {
-		t.Errorf("not all ways were gone: %v", ways)
+	t.Logf("%d hosts fetched %d bytes in %d requests, where plain pulls take %d: %v", hosts, fetched.Load(), sent.requests.Load(), plain.Load(), ways)
+	for way, want := range map[string]int{"full, 0 planned": hosts / 12, "full, 1 planned": 1, "deltas, 1 planned": 1, "deltas, 2 planned": 1} {
+		if ways[way] < want {
+			t.Errorf("%d hosts went the way %q, want %d: %v", ways[way], way, want, ways)
+		}
 	}
 	if fetched.Load() > plain.Load()*6/10 {
 		t.Errorf("fetched %d bytes of %d", fetched.Load(), plain.Load())
+	}
+	if n := sent.requests.Load(); n > int64(hosts*mostRequests) {
+		t.Errorf("%d requests of %d hosts, more than %d each", n, hosts, mostRequests)
+	}
+	// Bodies of errors and of probes are sent and not reported.
+	if got, said := sent.bytes.Load(), fetched.Load(); got < said || got > said+said/20 {
+		t.Errorf("the registry sent %d bytes, the hosts report %d", got, said)
 	}
 }
 
