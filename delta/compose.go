@@ -27,11 +27,11 @@ type ComposeOptions struct {
 // It fails with ErrBase where one does not follow another.
 //
 // The result has the layers of all deltas as steps, less those that nothing
-// after them needs; it has what several hold only once. Operations cannot be
-// joined any further: all levels but Fast code a byte by a model that has seen
-// the old bytes around it, so that without the base not even the lengths of
-// the coded parts are known, let alone their bytes. With the base at hand,
-// rebuild the target and Create it anew for the smallest delta.
+// after them needs; it has what several hold only once. Operations are not joined
+// any further: all levels but Fast code a difference by models that see the old
+// bytes at its place, and one of these that is not known leaves most of what
+// follows unknown. With the base at hand, rebuild the target and Create it anew
+// for the smallest delta.
 func Compose(ctx context.Context, w io.Writer, deltas []*Delta, opt ComposeOptions) (*Created, error) {
 	if len(deltas) < 2 {
 		return nil, fmt.Errorf("%d deltas, two are needed to join them", len(deltas))
