@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
 )
 
 func vectors(t testing.TB) map[string][]byte {
@@ -146,6 +147,29 @@ func TestWriteRefusesChangedBlobs(t *testing.T) {
 	}}
 	if err := Write(io.Discard, p.Config, nil, nil, []Data{blob}); err == nil {
 		t.Error("a blob that does not fit its digest was written")
+	}
+}
+
+// A package that is pushed is read by several at once.
+func TestBlobsAtOnce(t *testing.T) {
+	b := vectors(t)["good.delta"]
+	p, err := Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g errgroup.Group
+	for range 8 {
+		g.Go(func() error {
+			for _, d := range p.Manifest.Layers {
+				if _, err := p.Blob(d.Digest); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

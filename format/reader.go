@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -21,8 +22,8 @@ type Package struct {
 	// Descriptor is that of the manifest.
 	Descriptor ocispec.Descriptor
 	files      files
-	fileSize   int64 // 0 for a directory
-	verified   map[digest.Digest]bool
+	fileSize   int64    // 0 for a directory
+	verified   sync.Map // of digest.Digest: blobs whose bytes were found to match
 }
 
 // files gives the members of a layout.
@@ -83,7 +84,7 @@ func Open(r io.ReaderAt, size int64) (*Package, error) {
 }
 
 func open(fs files, check func([]byte) error) (*Package, error) {
-	p := &Package{files: fs, verified: make(map[digest.Digest]bool)}
+	p := &Package{files: fs}
 	raw, err := readSmall(fs, ocispec.ImageIndexFile, MaxManifest)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: it has no %s", ErrNotPackage, ocispec.ImageIndexFile)
@@ -251,7 +252,7 @@ func (p *Package) blob(d ocispec.Descriptor) (*io.SectionReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.verified[d.Digest] {
+	if _, ok := p.verified.Load(d.Digest); !ok {
 		v := d.Digest.Verifier()
 		if _, err := io.Copy(v, io.NewSectionReader(r, 0, r.Size())); err != nil {
 			return nil, err
@@ -259,7 +260,7 @@ func (p *Package) blob(d ocispec.Descriptor) (*io.SectionReader, error) {
 		if !v.Verified() {
 			return nil, corrupt("the bytes of blob %s do not match its digest", d.Digest)
 		}
-		p.verified[d.Digest] = true
+		p.verified.Store(d.Digest, true)
 	}
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -25,7 +26,16 @@ type held struct {
 	src image.Source
 }
 
-func (h *held) String() string {
+func (h *held) String() string { return h.nameIn("") }
+
+// nameIn is the name that tells a user most: one in the repository, if the image
+// has any there, for a daemon may know it by names of other registries, too.
+func (h *held) nameIn(repository string) string {
+	for _, n := range h.names {
+		if tag, ok := strings.CutPrefix(n, repository); ok && repository != "" && strings.HasPrefix(tag, ":") {
+			return n
+		}
+	}
 	switch {
 	case len(h.names) > 0:
 		return h.names[0]

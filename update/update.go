@@ -178,7 +178,7 @@ func (p *Plan) find(ctx context.Context, name string) error {
 	if steps != nil {
 		p.Way, p.Steps, p.Cost, p.step0 = Deltas, steps, cost, base
 		if base != nil {
-			p.Base = base.String()
+			p.Base = base.nameIn(p.Repository())
 		}
 	}
 	return nil
