@@ -187,6 +187,7 @@ type pipeline struct {
 	copyDecoder *code.CopyDecoder
 	model       *predict.Model
 	old         []byte // of the segment that the model predicts
+	pred        [chunkSize]byte
 
 	literalStream  io.Reader
 	literalDecoder *code.LiteralDecoder
@@ -197,7 +198,7 @@ type pipeline struct {
 
 func newPipeline(l *layout, ref io.ReaderAt) *pipeline {
 	p := &pipeline{l: l, free: make(chan *decFrame, 8)}
-	p.space = space{ref: ref, target: offsetReader{ref, l.refSize}, refSize: l.refSize}
+	p.space = space{ref: newWindow(ref, l.refSize), target: offsetReader{ref, l.refSize}, refSize: l.refSize}
 	p.written.cond.L = &p.written.mu
 	return p
 }
@@ -333,13 +334,13 @@ func (p *pipeline) predicted(s segment, b, look []byte) error {
 		}
 	}
 	p.old = append(append(p.old[:0], b...), look...)
-	var pred [chunkSize]byte
 	for c := int64(0); c < s.n; c += chunkSize {
 		n := min(chunkSize, s.n-c)
-		p.model.Predict(pred[:n], p.old[c:min(c+n+predict.Lookahead, int64(len(p.old)))],
+		pred := p.pred[:n]
+		p.model.Predict(pred, p.old[c:min(c+n+predict.Lookahead, int64(len(p.old)))],
 			s.old+c-s.group.old.Off, s.at+c-s.group.new.Off)
-		p.copyNotes.before(pred[:n])
-		if err := p.copyDecoder.Decode(s.at+c, pred[:n], b[c:c+n]); err != nil {
+		p.copyNotes.before(pred)
+		if err := p.copyDecoder.Decode(s.at+c, pred, b[c:c+n]); err != nil {
 			return err
 		}
 		p.copyNotes.copied(s.at+c, b[c:c+n], p.copyDecoder)

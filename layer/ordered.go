@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"sync"
@@ -19,6 +18,7 @@ type ordered struct {
 	memory  *semaphore.Weighted
 	most    int64
 	queue   chan *made
+	free    chan []byte // memory of bytes that were written, to be used again
 	pending atomic.Int64 // entries of the queue that are not written yet
 	ended   chan struct{}
 
@@ -35,7 +35,7 @@ type made struct {
 }
 
 func newOrdered(w io.Writer, cores int, memory int64) *ordered {
-	o := &ordered{w: w, most: memory, queue: make(chan *made, 1024), ended: make(chan struct{})}
+	o := &ordered{w: w, most: memory, queue: make(chan *made, 1024), free: make(chan []byte, 4), ended: make(chan struct{})}
 	o.running = semaphore.NewWeighted(int64(cores))
 	o.memory = semaphore.NewWeighted(memory)
 	go o.writeAll()
@@ -54,6 +54,12 @@ func (o *ordered) writeAll() {
 		}
 		if err != nil {
 			o.fail(err)
+		}
+		if m.ready == nil {
+			select {
+			case o.free <- m.b[:0]:
+			default:
+			}
 		}
 		o.pending.Add(-1)
 		o.memory.Release(m.weight)
@@ -101,6 +107,16 @@ func (o *ordered) put(m *made) {
 	o.queue <- m
 }
 
+// buffer gives memory to append to.
+func (o *ordered) buffer() []byte {
+	select {
+	case b := <-o.free:
+		return b
+	default:
+		return nil
+	}
+}
+
 // write puts b behind all jobs; it may change afterwards.
 func (o *ordered) write(b []byte) error {
 	for len(b) > 0 && o.pending.Load() > 0 {
@@ -108,7 +124,7 @@ func (o *ordered) write(b []byte) error {
 		if err := o.acquire(n); err != nil {
 			return err
 		}
-		o.put(&made{b: bytes.Clone(b[:n]), weight: n})
+		o.put(&made{b: append(o.buffer(), b[:n]...), weight: n})
 		b = b[n:]
 	}
 	if err := o.failed(); err != nil || len(b) == 0 {

@@ -140,7 +140,7 @@ func (m *mixCopyCoder) pass(pred, data []byte) int {
 		n = int(m.cold)
 		m.known = false
 	}
-	copy(data[:n], pred)
+	predicted(data[:n], pred)
 	m.cold -= uint64(n)
 	return n
 }

@@ -109,7 +109,7 @@ func (d *zstdCopyDecoder) decode(_ int64, pred, dst []byte) error {
 			}
 		}
 		n := min(uint64(len(dst)-i), d.gap)
-		copy(dst[i:i+int(n)], pred[i:])
+		predicted(dst[i:i+int(n)], pred[i:])
 		d.gap -= n
 		if i += int(n); i == len(dst) {
 			return nil
@@ -151,6 +151,13 @@ func (d *zstdCopyDecoder) nextGap() error {
 	}
 	d.gap, d.gaps, d.more = d.gaps[0], d.gaps[1:], true
 	return nil
+}
+
+// predicted copies pred to dst, unless they are the same bytes already.
+func predicted(dst, pred []byte) {
+	if len(dst) > 0 && &dst[0] != &pred[0] {
+		copy(dst, pred)
+	}
 }
 
 // equalPrefix is the number of bytes up to the first difference.

@@ -132,7 +132,7 @@ func (m *leanCopyCoder) pass(pred, data []byte) int {
 		n = int(m.cold)
 		m.known = false
 	}
-	copy(data[:n], pred)
+	predicted(data[:n], pred)
 	m.cold -= uint64(n)
 	return n
 }
