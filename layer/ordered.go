@@ -18,7 +18,7 @@ type ordered struct {
 	memory  *semaphore.Weighted
 	most    int64
 	queue   chan *made
-	free    chan []byte // memory of bytes that were written, to be used again
+	free    chan []byte  // memory of bytes that were written, to be used again
 	pending atomic.Int64 // entries of the queue that are not written yet
 	ended   chan struct{}
 
