@@ -29,7 +29,7 @@ func writeDocs(dir string, r *report) error {
 	}
 	var page bytes.Buffer
 	err = t.Execute(&page, map[string]any{
-		"Report": r, "Tables": strings.TrimSpace(tables.String()), "Versions": versionList(r.Versions),
+		"Report": r, "Sittings": r.sittings(), "Tables": strings.TrimSpace(tables.String()), "Versions": versionList(r.Versions),
 	})
 	if err != nil {
 		return err

@@ -16,7 +16,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -29,10 +28,10 @@ import (
 )
 
 type settings struct {
-	dir, pairs, tools, suite, program, docs, from string
-	build, list, quick, noImages, noLayers        bool
-	bsdiffMax                                     int64
-	timeout                                       time.Duration
+	dir, pairs, tools, suite, program, docs, from, after string
+	build, list, quick, noImages, noLayers               bool
+	bsdiffMax                                            int64
+	timeout                                              time.Duration
 }
 
 func main() {
@@ -50,6 +49,7 @@ func main() {
 	flag.StringVar(&s.program, "ours", "", "the docker-delta to measure (default: built from this source)")
 	flag.StringVar(&s.docs, "docs", "", "also write benchmark.md, benchmark.svg and benchmark.json into this directory")
 	flag.StringVar(&s.from, "from", "", "measure nothing; write tables and picture from this results file")
+	flag.StringVar(&s.after, "after", "", "add to these results of an earlier run on this machine: tools that do not run now keep their figures")
 	flag.BoolVar(&s.build, "build", false, "only build the pairs")
 	flag.BoolVar(&s.quick, "quick", false, "leave out the tools that take minutes")
 	flag.BoolVar(&s.list, "list", false, "list pairs and tools")
@@ -102,15 +102,11 @@ func (s settings) run(ctx context.Context) error {
 		}
 		return nil
 	case s.from != "":
-		data, err := os.ReadFile(s.from)
+		r, err := readReport(s.from)
 		if err != nil {
 			return err
 		}
-		var r report
-		if err := json.Unmarshal(data, &r); err != nil {
-			return fmt.Errorf("%s: %w", s.from, err)
-		}
-		return s.publish(dir, &r)
+		return s.publish(dir, r)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -135,6 +131,13 @@ func (s settings) run(ctx context.Context) error {
 }
 
 func (s settings) measure(ctx context.Context, dir string, pairs []pair, all []tool) error {
+	var earlier *report
+	if s.after != "" {
+		var err error
+		if earlier, err = readReport(s.after); err != nil {
+			return err
+		}
+	}
 	picked, err := selectTools(all, split(s.tools))
 	if err != nil {
 		return err
@@ -170,13 +173,18 @@ func (s settings) measure(ctx context.Context, dir string, pairs []pair, all []t
 			return err
 		}
 	}
-	r := &runner{tmp: tmp, timeout: s.timeout, log: say}
+	r := &runner{tmp: tmp, timeout: s.timeout, begun: time.Now().UTC().Truncate(time.Second), log: say}
 	for _, p := range pairs {
 		for _, sub := range subjects(p, !s.noLayers, !s.noImages) {
 			if err := r.measure(ctx, &sub, usable); err != nil {
 				return err
 			}
 			rep.Subjects = append(rep.Subjects, sub)
+		}
+	}
+	if earlier != nil {
+		if err := rep.add(earlier); err != nil {
+			return fmt.Errorf("%s: %w", s.after, err)
 		}
 	}
 	return s.publish(dir, rep)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,56 @@ func TestDocsComeFromOneReport(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestLaterRunAddsToEarlier(t *testing.T) {
+	morning := time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)
+	noon := morning.Add(3 * time.Hour)
+	of := func(when time.Time, tools ...string) *report {
+		r := sample()
+		for i := range r.Subjects {
+			s := &r.Subjects[i]
+			s.Results = slices.DeleteFunc(s.Results, func(res result) bool { return !slices.Contains(tools, res.Tool) })
+			for k := range s.Results {
+				s.Results[k].Run, s.Results[k].Ended = when, when.Add(time.Hour)
+			}
+		}
+		return r
+	}
+	earlier, later := of(morning, "default", "xdelta3", "copy"), of(noon, "default", "hdiffpatch")
+	if err := later.add(earlier); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range later.Subjects {
+		var got []string
+		for _, res := range s.Results {
+			got = append(got, res.Tool+" "+res.Run.Format("15"))
+		}
+		if want := "default 12, hdiffpatch 12, xdelta3 09, copy 09"; strings.Join(got, ", ") != want {
+			t.Errorf("%s: %s", s.key(), got)
+		}
+	}
+	dir := t.TempDir()
+	if err := writeDocs(dir, later); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "benchmark.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"The figures are of 2 runs", "* 2026-01-02 09:00 to 10:00 UTC: xdelta3 -9; copy\n", "* 2026-01-02 12:00 to 13:00 UTC: docker-delta default; HDiffPatch\n"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	earlier.Cores = 3
+	if later.add(earlier) == nil {
+		t.Error("results of another machine were added")
+	}
+	earlier.Cores, earlier.Subjects[0].Sum = 2, "sha256:other"
+	if later.add(earlier) == nil {
+		t.Error("results for other files were added")
 	}
 }
 
