@@ -91,12 +91,15 @@ func (r *Repository) list(ctx context.Context, subject digest.Digest) ([]ocispec
 		return nil, err
 	}
 	var all []ocispec.Descriptor
-	err := r.remote.Referrers(ctx, ocispec.Descriptor{Digest: subject}, "", func(page []ocispec.Descriptor) error {
-		if len(all)+len(page) > maxList {
-			return fmt.Errorf("over %d artifacts refer to %s", maxList, subject)
-		}
-		all = append(all, page...)
-		return nil
+	err := r.readAgain(ctx, func() error {
+		all = nil
+		return r.remote.Referrers(ctx, ocispec.Descriptor{Digest: subject}, "", func(page []ocispec.Descriptor) error {
+			if len(all)+len(page) > maxList {
+				return fmt.Errorf("%w: over %d artifacts refer to %s", format.ErrCorrupt, maxList, subject)
+			}
+			all = append(all, page...)
+			return nil
+		})
 	})
 	var answer *errcode.ErrorResponse
 	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
@@ -166,17 +169,23 @@ func (r *Repository) describe(ctx context.Context, m *format.Manifest, e *Entry)
 	if m.Config.Size < 0 || m.Config.Size > format.MaxConfig || m.Config.Digest.Validate() != nil {
 		return fmt.Errorf("%w: its description has %d bytes", format.ErrCorrupt, m.Config.Size)
 	}
-	rc, err := r.blob(ctx, m.Config, 0)
+	var raw []byte
+	err := r.readAgain(ctx, func() error {
+		rc, err := r.blob(ctx, m.Config, 0)
+		if err != nil {
+			return err
+		}
+		defer rc.Close()
+		if raw, err = io.ReadAll(io.LimitReader(rc, m.Config.Size+1)); err != nil {
+			return err
+		}
+		if digest.FromBytes(raw) != m.Config.Digest {
+			return fmt.Errorf("%w: its description is not %s", format.ErrCorrupt, m.Config.Digest)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	defer rc.Close()
-	raw, err := io.ReadAll(io.LimitReader(rc, m.Config.Size+1))
-	if err != nil {
-		return err
-	}
-	if digest.FromBytes(raw) != m.Config.Digest {
-		return fmt.Errorf("%w: its description is not %s", format.ErrCorrupt, m.Config.Digest)
 	}
 	c, err := format.ParseConfig(raw)
 	if err != nil {
