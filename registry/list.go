@@ -32,6 +32,8 @@ type Entry struct {
 	BaseID, BaseChain, BaseManifest digest.Digest
 	// Bases is how many bases it needs.
 	Bases int
+	// Others are bases of which any one does in place of the first.
+	Others []format.Alternative
 	// TargetID is the image ID of the (first) image it rebuilds.
 	TargetID digest.Digest
 	Platform string
@@ -146,6 +148,7 @@ func (e *Entry) annotated(a map[string]string) bool {
 	if e.BaseID == "" {
 		e.Bases = 0
 	}
+	e.Others = format.ParseAlternatives(a[format.AnnotationOtherBases])
 	size, err := strconv.ParseInt(a[format.AnnotationSize], 10, 64)
 	if err != nil || size < 0 || size > maxSize {
 		return false
