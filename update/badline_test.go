@@ -76,6 +76,7 @@ func TestBadLine(t *testing.T) {
 		"corrupts a plain pull": {1, corrupt, isBlob, 100, Full},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it is mostly waiting
 			eachServer(t, func(t *testing.T, r *rig) {
 				r.release(1, "v1")
 				want := r.release(2, "v2")
