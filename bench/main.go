@@ -9,6 +9,7 @@
 //	go run ./bench -tools ours,xdelta3  # some tools
 //	go run ./bench -quick -pair base    # within a minute, once the pair is built
 //	go run ./bench -build               # only build the pairs
+//	go run ./bench -wire                # bytes on the wire: docker pull, docker-delta pull
 //
 // Tools that are not installed are left out, and named. Every rebuilt file is
 // checked by its hash. Nothing is reported that was not measured in this run.
@@ -28,10 +29,10 @@ import (
 )
 
 type settings struct {
-	dir, pairs, tools, suite, program, docs, from, after string
-	build, list, quick, noImages, noLayers               bool
-	bsdiffMax                                            int64
-	timeout                                              time.Duration
+	dir, pairs, tools, suite, program, docs, from, after, daemons string
+	build, list, quick, noImages, noLayers, wired                 bool
+	bsdiffMax                                                     int64
+	timeout                                                       time.Duration
 }
 
 func main() {
@@ -51,6 +52,8 @@ func main() {
 	flag.StringVar(&s.from, "from", "", "measure nothing; write tables and picture from this results file")
 	flag.StringVar(&s.after, "after", "", "add to these results of an earlier run on this machine: tools that do not run now keep their figures")
 	flag.BoolVar(&s.build, "build", false, "only build the pairs")
+	flag.BoolVar(&s.wired, "wire", false, "count the bytes that hosts receive from a registry; with -docs, write wire.md")
+	flag.StringVar(&s.daemons, "daemons", "", "docker daemons to pull into with -wire, with commas (default: docker's own)")
 	flag.BoolVar(&s.quick, "quick", false, "leave out the tools that take minutes")
 	flag.BoolVar(&s.list, "list", false, "list pairs and tools")
 	flag.BoolVar(&s.noImages, "no-images", false, "leave out whole images where a pair has a layer of its own")
@@ -126,6 +129,9 @@ func (s settings) run(ctx context.Context) error {
 	}
 	if s.build {
 		return nil
+	}
+	if s.wired {
+		return s.wire(ctx, dir, pairs)
 	}
 	return s.measure(ctx, dir, pairs, all)
 }

@@ -51,6 +51,7 @@ func createAny(ctx context.Context, w io.Writer, in Input, opt CreateOptions) (*
 	c := &composer{first: d, last: d, joined: &Delta{pkg: d.pkg, meta: d.meta, main: d.main, memory: d.memory}}
 	for _, b := range tree[1:] {
 		base := in.AnyOf[b.base]
+		c.others = append(c.others, alternative(digest.FromBytes(base.Config()), idsOf(base)))
 		ids := without(need[b.parent], base)
 		need[b.base] = slices.DeleteFunc(slices.Clone(need[b.parent]), func(id digest.Digest) bool { return slices.Contains(ids, id) })
 		if len(ids) == 0 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
 
 	"github.com/docker-delta/docker-delta/format"
 )
@@ -90,7 +91,8 @@ func (d *Delta) targets() (list []*format.Target) {
 // composer joins deltas.
 type composer struct {
 	first, last *Delta
-	joined      *Delta   // of all stages; only for planning
+	joined      *Delta // of all stages; only for planning
+	others      []format.Alternative
 	needed      [][]bool // by step and layer
 }
 
@@ -105,6 +107,13 @@ func newComposer(ctx context.Context, deltas []*Delta) (*composer, error) {
 	}
 	for _, st := range c.joined.steps {
 		c.needed = append(c.needed, make([]bool, len(st.layers)))
+	}
+	for _, d := range deltas {
+		for _, st := range append(slices.Clone(d.steps), d.main) {
+			if len(st.bases) == 1 {
+				c.others = append(c.others, alternative(st.bases[0].ID, st.bases[0].DiffIDs))
+			}
+		}
 	}
 	return c, c.prune(ctx, append([]*stage{c.first.main}, c.first.steps...))
 }
@@ -256,7 +265,13 @@ func (c *composer) step(ctx context.Context, st *stage, needed []bool, opt Compo
 	return out, nil
 }
 
-// annotations are those of the last delta with the base of the first.
+func alternative(id digest.Digest, diffIDs []digest.Digest) format.Alternative {
+	// ChainID overwrites what it is given.
+	return format.Alternative{ID: id, Chain: identity.ChainID(slices.Clone(diffIDs))}
+}
+
+// annotations are those of the last delta with the base of the first, and all that
+// do as well.
 func (c *composer) annotations() map[string]string {
 	out := maps.Clone(c.last.pkg.Manifest.Annotations)
 	if out == nil {
@@ -266,6 +281,18 @@ func (c *composer) annotations() map[string]string {
 		delete(out, key)
 		if v := c.first.pkg.Manifest.Annotations[key]; v != "" {
 			out[key] = v
+		}
+	}
+	delete(out, format.AnnotationOtherBases)
+	if first := out[format.AnnotationBaseChain]; first != "" {
+		seen := map[digest.Digest]bool{digest.Digest(first): true}
+		others := slices.DeleteFunc(slices.Clone(c.others), func(o format.Alternative) bool {
+			was := seen[o.Chain]
+			seen[o.Chain] = true
+			return was
+		})
+		if len(others) > 0 {
+			out[format.AnnotationOtherBases] = format.FormatAlternatives(others)
 		}
 	}
 	return out

@@ -81,6 +81,22 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// A package that stands alone and a delta to it make one that stands alone.
+func TestComposeAlone(t *testing.T) {
+	v := releases(t)
+	b, _ := mustCreate(t, Input{Targets: one(v[0])}, CreateOptions{Resources: resources(t), Level: Fast})
+	ab := between(t, v[0], v[1], Fast)
+	d := mustRead(t, mustCompose(t, mustRead(t, b), ab))
+	if !d.StandsAlone() || ab.StandsAlone() {
+		t.Error("it does not know whether it stands alone")
+	}
+	checkRebuilt(t, d, nil, v[1], true)
+	checkRebuilt(t, d, v[0], v[1], true)
+	if err := d.Verify(context.Background(), nil, RebuildOptions{Resources: resources(t)}); err != nil {
+		t.Error(err)
+	}
+}
+
 // What the last version does not need of the one between is not kept, nor is
 // what both deltas have kept twice.
 func TestComposeDrops(t *testing.T) {

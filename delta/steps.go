@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -20,6 +21,13 @@ type stage struct {
 	reference []format.ReferenceLayer
 	ref       *layer.Reference
 	layers    []format.Layer
+}
+
+// StandsAlone reports a package that can be applied without any base, though it may
+// name some whose layers it need not rebuild then.
+func (d *Delta) StandsAlone() bool {
+	c := d.pkg.Config
+	return len(c.Bases) == 0 || slices.ContainsFunc(c.Steps, func(s format.Step) bool { return len(s.Bases) == 0 })
 }
 
 // newStage parses the part that describes a reference; mem is for all of them.

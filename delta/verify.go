@@ -20,7 +20,6 @@ func (d *Delta) Verify(ctx context.Context, base image.Image, opt RebuildOptions
 	if err := d.Allows(opt.Names...); err != nil {
 		return err
 	}
-	c := d.pkg.Config
 	for _, desc := range d.pkg.Manifest.Layers {
 		if _, err := d.pkg.Blob(desc.Digest); err != nil {
 			return classify(err)
@@ -35,7 +34,7 @@ func (d *Delta) Verify(ctx context.Context, base image.Image, opt RebuildOptions
 			}
 		}
 	}
-	if base == nil && len(c.Bases) > 0 {
+	if base == nil && !d.StandsAlone() {
 		return nil
 	}
 	set, err := d.RebuildSet(ctx, base, opt)

@@ -52,6 +52,7 @@ const (
 	// alone.
 	AnnotationBaseChain    = "io.docker-delta.base.chain-id" // ChainID of the base's layers
 	AnnotationBaseManifest = "io.docker-delta.base.manifest" // digest of the base's manifest
+	AnnotationOtherBases   = "io.docker-delta.base.others"   // bases of which any one will do as well, see Alternatives
 	AnnotationSize         = "io.docker-delta.size"          // bytes of the config and the blobs
 )
 

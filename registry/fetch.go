@@ -99,7 +99,7 @@ func (r *Repository) manifest(ctx context.Context, desc ocispec.Descriptor) (raw
 	if desc.Size < 0 || desc.Size > format.MaxManifest {
 		return nil, fmt.Errorf("%w: a manifest of %d bytes", format.ErrCorrupt, desc.Size)
 	}
-	err = r.again(ctx, func() error {
+	err = r.readAgain(ctx, func() error {
 		rc, err := r.remote.Manifests().Fetch(ctx, desc)
 		if err != nil {
 			return err
@@ -117,8 +117,17 @@ func (r *Repository) manifest(ctx context.Context, desc ocispec.Descriptor) (raw
 }
 
 // fetchBlob downloads a blob into a file, which may hold the beginning of it,
-// and verifies all of it.
+// and verifies all of it. What is damaged, be it that beginning, is had once more.
 func (r *Repository) fetchBlob(ctx context.Context, desc ocispec.Descriptor, path string, t *transfer) error {
+	err := r.fetchOnce(ctx, desc, path, t)
+	if errors.Is(err, format.ErrCorrupt) && r.retries > 0 && ctx.Err() == nil {
+		t.add(-desc.Size)
+		err = r.fetchOnce(ctx, desc, path, t)
+	}
+	return err
+}
+
+func (r *Repository) fetchOnce(ctx context.Context, desc ocispec.Descriptor, path string, t *transfer) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -148,7 +157,7 @@ func (r *Repository) fetchBlob(ctx context.Context, desc ocispec.Descriptor, pat
 		}
 		wait = min(2*wait, 10*time.Second)
 	}
-	if at != desc.Size || !sum.Verified() {
+	if !sum.Verified() { // all of it is there
 		_ = os.Remove(path) // or it would be believed to be the beginning
 		return fmt.Errorf("%w: its bytes do not match its digest", format.ErrCorrupt)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -151,4 +153,65 @@ func (f *flipper) Write(p []byte) (int, error) {
 	bad := bytes.Clone(p)
 	bad[0] ^= 1
 	return f.ResponseWriter.Write(bad)
+}
+
+// What is damaged on its way, or was by a loss of power, is fetched once more, and
+// not again and again.
+func TestDamagedOnce(t *testing.T) {
+	inner := handler()
+	harm, asked := map[string]bool{}, 0
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodGet && (strings.Contains(q.URL.Path, "/blobs/") || strings.Contains(q.URL.Path, "/manifests/")) {
+			asked++
+			if !harm[q.URL.Path] {
+				w = &flipper{w}
+			}
+			harm[q.URL.Path] = true
+		}
+		inner.ServeHTTP(w, q)
+	}))
+	r := open(t, addr+"/app", Options{Retries: 3, Concurrency: 1})
+	p := pack(t, "v1", subject("v2"), noise(50_000), annotations("v1"))
+	mustPush(t, r, p, "")
+	dir := t.TempDir()
+	fetch := func(want int) {
+		t.Helper()
+		asked = 0
+		if err := r.Fetch(t.Context(), p.Descriptor, dir, FetchOptions{}); err != nil || asked != want {
+			t.Errorf("%v after %d requests, want %d", err, asked, want)
+		}
+	}
+	fetch(8) // a manifest and three blobs, twice
+	layer := filepath.Join(dir, "blobs", "sha256", p.Config.Layers[0].Data.Encoded())
+	if err := os.WriteFile(layer, make([]byte, 30_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fetch(3) // the manifest, the rest of the layer, and all of it
+}
+
+// Lists that break off are asked for again.
+func TestCutLists(t *testing.T) {
+	inner := handler()
+	cut := 0
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if cut > 0 && q.Method == http.MethodGet {
+			cut--
+			w = &cutter{w, 20}
+		}
+		inner.ServeHTTP(w, q)
+	}))
+	r := open(t, addr+"/app", Options{Retries: 2})
+	mustPush(t, r, pack(t, "v1", subject("v2"), []byte("x"), annotations("v1")), "a-long-name-of-a-tag")
+	cut = 2
+	if list := deltas(t, r, subject("v2")); len(list) != 1 || cut != 0 {
+		t.Errorf("%v", list)
+	}
+	cut = 2
+	if tags, err := r.Tags(t.Context()); err != nil || len(tags) != 1 || cut != 0 {
+		t.Errorf("%v, %v", tags, err)
+	}
+	cut = 3
+	if _, err := r.Tags(t.Context()); err == nil {
+		t.Error("it goes on without end")
+	}
 }

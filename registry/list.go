@@ -32,6 +32,8 @@ type Entry struct {
 	BaseID, BaseChain, BaseManifest digest.Digest
 	// Bases is how many bases it needs.
 	Bases int
+	// Others are bases of which any one does in place of the first.
+	Others []format.Alternative
 	// TargetID is the image ID of the (first) image it rebuilds.
 	TargetID digest.Digest
 	Platform string
@@ -91,12 +93,15 @@ func (r *Repository) list(ctx context.Context, subject digest.Digest) ([]ocispec
 		return nil, err
 	}
 	var all []ocispec.Descriptor
-	err := r.remote.Referrers(ctx, ocispec.Descriptor{Digest: subject}, "", func(page []ocispec.Descriptor) error {
-		if len(all)+len(page) > maxList {
-			return fmt.Errorf("over %d artifacts refer to %s", maxList, subject)
-		}
-		all = append(all, page...)
-		return nil
+	err := r.readAgain(ctx, func() error {
+		all = nil
+		return r.remote.Referrers(ctx, ocispec.Descriptor{Digest: subject}, "", func(page []ocispec.Descriptor) error {
+			if len(all)+len(page) > maxList {
+				return fmt.Errorf("%w: over %d artifacts refer to %s", format.ErrCorrupt, maxList, subject)
+			}
+			all = append(all, page...)
+			return nil
+		})
 	})
 	var answer *errcode.ErrorResponse
 	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
@@ -143,6 +148,7 @@ func (e *Entry) annotated(a map[string]string) bool {
 	if e.BaseID == "" {
 		e.Bases = 0
 	}
+	e.Others = format.ParseAlternatives(a[format.AnnotationOtherBases])
 	size, err := strconv.ParseInt(a[format.AnnotationSize], 10, 64)
 	if err != nil || size < 0 || size > maxSize {
 		return false
@@ -166,17 +172,23 @@ func (r *Repository) describe(ctx context.Context, m *format.Manifest, e *Entry)
 	if m.Config.Size < 0 || m.Config.Size > format.MaxConfig || m.Config.Digest.Validate() != nil {
 		return fmt.Errorf("%w: its description has %d bytes", format.ErrCorrupt, m.Config.Size)
 	}
-	rc, err := r.blob(ctx, m.Config, 0)
+	var raw []byte
+	err := r.readAgain(ctx, func() error {
+		rc, err := r.blob(ctx, m.Config, 0)
+		if err != nil {
+			return err
+		}
+		defer rc.Close()
+		if raw, err = io.ReadAll(io.LimitReader(rc, m.Config.Size+1)); err != nil {
+			return err
+		}
+		if digest.FromBytes(raw) != m.Config.Digest {
+			return fmt.Errorf("%w: its description is not %s", format.ErrCorrupt, m.Config.Digest)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	defer rc.Close()
-	raw, err := io.ReadAll(io.LimitReader(rc, m.Config.Size+1))
-	if err != nil {
-		return err
-	}
-	if digest.FromBytes(raw) != m.Config.Digest {
-		return fmt.Errorf("%w: its description is not %s", format.ErrCorrupt, m.Config.Digest)
 	}
 	c, err := format.ParseConfig(raw)
 	if err != nil {

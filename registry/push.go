@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/docker-delta/docker-delta/format"
 )
@@ -125,10 +127,29 @@ func (s *sentBytes) Read(p []byte) (int, error) {
 
 // again repeats what the transport cannot: a body that is read once.
 func (r *Repository) again(ctx context.Context, do func() error) error {
+	return r.repeat(ctx, worthRetrying, do)
+}
+
+// readAgain repeats an answer that breaks off while it is read; of requests, the
+// transport has seen to that. What came damaged is had once more.
+func (r *Repository) readAgain(ctx context.Context, do func() error) error {
+	once := false
+	return r.repeat(ctx, func(err error) bool {
+		if errors.Is(err, format.ErrCorrupt) && !once {
+			once = true
+			return true
+		}
+		var request *url.Error
+		var answer *errcode.ErrorResponse
+		return worthRetrying(err) && !errors.As(err, &request) && !errors.As(err, &answer)
+	}, do)
+}
+
+func (r *Repository) repeat(ctx context.Context, worth func(error) bool, do func() error) error {
 	wait := r.wait
 	for try := 0; ; try++ {
 		err := do()
-		if err == nil || try >= r.retries || ctx.Err() != nil || !worthRetrying(err) {
+		if err == nil || try >= r.retries || ctx.Err() != nil || !worth(err) {
 			return err
 		}
 		if err := sleep(ctx, wait); err != nil {

@@ -171,13 +171,16 @@ func (r *Repository) Resolve(ctx context.Context, tagOrDigest string) (ocispec.D
 // referrers.
 func (r *Repository) Tags(ctx context.Context) ([]string, error) {
 	var all []string
-	err := r.remote.Tags(ctx, "", func(tags []string) error {
-		for _, t := range tags {
-			if !isReferrersTag(t) {
-				all = append(all, t)
+	err := r.readAgain(ctx, func() error {
+		all = nil
+		return r.remote.Tags(ctx, "", func(tags []string) error {
+			for _, t := range tags {
+				if !isReferrersTag(t) {
+					all = append(all, t)
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	slices.Sort(all)
 	return slices.Compact(all), r.explain("its tags", err)

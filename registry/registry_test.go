@@ -38,9 +38,11 @@ func serve(t *testing.T, h http.Handler) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// each runs a test on a registry with the referrers API and on one without.
+// each runs a test on registries with the referrers API, in memory and a real
+// server, and on a server without.
 func each(t *testing.T, test func(t *testing.T, addr string)) {
 	t.Run("referrers API", func(t *testing.T) { test(t, serve(t, handler())) })
+	t.Run("referrers server", func(t *testing.T) { test(t, testrig.ReferrersRegistry(t)) })
 	t.Run("tag schema", func(t *testing.T) { test(t, testrig.Registry(t)) })
 }
 

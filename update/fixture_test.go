@@ -9,9 +9,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -93,7 +91,7 @@ func app(version int, platform string) *made {
 	return m
 }
 
-// rig is a registry in memory that a test may stand in front of.
+// rig is a registry that a test may stand in front of.
 type rig struct {
 	t    testing.TB
 	addr string
@@ -102,24 +100,34 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
+	return serveRig(t, ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)), ggcr.WithReferrersSupport(true)))
+}
+
+// serveRig is a rig before h.
+func serveRig(t testing.TB, h http.Handler) *rig {
+	t.Helper()
 	r := &rig{t: t}
-	h := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)), ggcr.WithReferrersSupport(true))
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	r.addr = testrig.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if r.wrap != nil {
 			r.wrap(w, q, h)
 			return
 		}
 		h.ServeHTTP(w, q)
-	}))
-	t.Cleanup(s.Close)
-	r.addr = strings.TrimPrefix(s.URL, "http://")
+	}), nil)
 	return r
 }
 
-// eachRig runs a test on a registry with the referrers API and on one without.
+// eachServer runs a test on real servers, with the referrers API and without.
+func eachServer(t *testing.T, test func(t *testing.T, r *rig)) {
+	t.Run("referrers server", func(t *testing.T) { test(t, serveRig(t, testrig.Forward(testrig.ReferrersRegistry(t), nil))) })
+	t.Run("tag schema", func(t *testing.T) { test(t, serveRig(t, testrig.Forward(testrig.Registry(t), nil))) })
+}
+
+// eachRig runs a test on registries with the referrers API, in memory and a real
+// server, and on a server without.
 func eachRig(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Run("referrers API", func(t *testing.T) { test(t, newRig(t)) })
-	t.Run("tag schema", func(t *testing.T) { test(t, &rig{t: t, addr: testrig.Registry(t)}) })
+	eachServer(t, test)
 }
 
 func (r *rig) options() registry.Options {

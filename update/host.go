@@ -183,7 +183,12 @@ func (p *Plan) lookAtBases(ctx context.Context, h *host, opt image.Options) erro
 		i := &held{ref: ref, opt: opt}
 		src, err := i.open(ctx)
 		if err != nil {
-			return fmt.Errorf("the base: %w", err)
+			if p.opt.NoFallback || ctx.Err() != nil {
+				return fmt.Errorf("the base: %w", err)
+			}
+			// The image is what is wanted; a base only makes it cheaper.
+			p.opt.warnf("the base %s is left out: %v", ref, err)
+			continue
 		}
 		i.names, i.ids = src.Names(), []digest.Digest{digest.FromBytes(src.Config())}
 		if raw, _ := src.Manifest(); raw != nil {

@@ -74,9 +74,7 @@ func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held
 				return nil, nil, 0, err
 			}
 			for _, e := range entries {
-				if next, ok := n.before(e, p.Platform); ok {
-					open = append(open, next)
-				}
+				open = append(open, n.before(e, p.Platform)...)
 			}
 		}
 	}
@@ -108,20 +106,25 @@ func (p *Plan) deltaRepository(ctx context.Context) (repo *registry.Repository, 
 	return repo, err
 }
 
-// before is the image that a delta to n starts from.
-func (n *node) before(e registry.Entry, platform string) (node, bool) {
+// before are the images that a delta to n starts from, any one of them.
+func (n *node) before(e registry.Entry, platform string) (list []node) {
 	if e.Bases > 1 || e.Platform != "" && e.Platform != platform {
-		return node{}, false
+		return nil
 	}
 	if e.Platform != "" && e.TargetID != n.id { // one of several targets is checked when it is rebuilt
-		return node{}, false
+		return nil
 	}
 	next := node{id: e.BaseID, chain: e.BaseChain, cost: n.cost + e.Size}
+	next.steps = append([]registry.Entry{e}, n.steps...)
+	for _, o := range e.Others {
+		other := next
+		other.id, other.chain = o.ID, o.Chain
+		list = append(list, other)
+	}
 	if e.BaseManifest != "" {
 		next.manifests = []digest.Digest{e.BaseManifest}
 	}
-	next.steps = append([]registry.Entry{e}, n.steps...)
-	return next, true
+	return append(list, next)
 }
 
 func takeCheapest(open *[]node) node {

@@ -115,13 +115,16 @@ func (p *Plan) full(ctx context.Context, why error) (*Result, error) {
 	defer meter.finish()
 	p.prefetch(meter)
 	var res image.Result
+	m := &mixed{target: p.target, p: p}
 	pull := func(img image.Image) error {
 		return again(ctx, p.opt.Registry.Retries, func() (err error) {
 			res, err = p.store(ctx, img)
+			if err != nil && img == image.Image(m) && m.used.Load() {
+				return damagedHere{err} // if it is damage
+			}
 			return err
 		})
 	}
-	m := &mixed{target: p.target, p: p}
 	err := pull(m)
 	if err != nil && ctx.Err() == nil && m.used.Load() {
 		p.opt.warnf("the layers of %s cannot be used: %v; fetching all", p.host.share, err)

@@ -8,15 +8,21 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-delta/docker-delta/image"
 )
 
-// again repeats what fails because a connection breaks. (Requests of package
-// registry are repeated there; this is for images.)
+// again repeats what fails because a connection breaks, and once more each
+// blob that came damaged. (Requests of package registry are repeated there; this is for images.)
 func again(ctx context.Context, retries int, do func() error) error {
-	wait := 200 * time.Millisecond
+	wait, before := 200*time.Millisecond, map[digest.Digest]bool{}
 	for try := 0; ; try++ {
 		err := do()
+		if d := damaged(err); d != "" && try < retries && !before[d] {
+			before[d] = true
+			continue
+		}
 		if err == nil || try >= retries || ctx.Err() != nil || !broken(err) {
 			return err
 		}
@@ -39,6 +45,20 @@ func broken(err error) bool {
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EPIPE):
 		return true
 	}
-	var damaged *image.DigestError // a body that ended early
-	return errors.As(err, &damaged) && damaged.Got == "" && damaged.GotSize < damaged.WantSize
+	var short *image.DigestError // a body that ended early
+	return errors.As(err, &short) && short.Got == "" && short.GotSize < short.WantSize
 }
+
+// damaged gives the digest that bytes should have had and have not.
+func damaged(err error) digest.Digest {
+	var other *image.DigestError
+	if errors.As(err, &other) && other.Got != "" && !errors.As(err, new(damagedHere)) {
+		return other.Want
+	}
+	return ""
+}
+
+// damagedHere is damage that does not go away by fetching again.
+type damagedHere struct{ error }
+
+func (e damagedHere) Unwrap() error { return e.error }

@@ -73,6 +73,21 @@ func TestWays(t *testing.T) {
 				t.Errorf("%s, %q", res.Way, warned)
 			}
 		})
+		t.Run("base that is not there", func(t *testing.T) {
+			absent := filepath.Join(t.TempDir(), "absent.tar")
+			_, res, warned := r.pull(t, "v3", 3, tags[3], Options{Bases: []string{absent, hold(t, 2)}})
+			if res.Way != Deltas || len(warned) != 1 || !strings.Contains(warned[0], absent) {
+				t.Errorf("%s, %q", res.Way, warned)
+			}
+			_, res, warned = r.pull(t, "v3", 3, tags[3], Options{Bases: []string{"docker://" + r.name("v77")}})
+			if res.Way != Full || len(warned) != 1 || !strings.Contains(warned[0], "v77") {
+				t.Errorf("%s, %q", res.Way, warned)
+			}
+			opt := Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), "out"), Bases: []string{absent}, NoFallback: true}
+			if _, err := Find(t.Context(), r.name("v3"), opt); err == nil || !strings.Contains(err.Error(), absent) {
+				t.Errorf("without fallback: %v", err)
+			}
+		})
 		t.Run("by digest", func(t *testing.T) {
 			opt := Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), "out"), Bases: []string{hold(t, 2)}}
 			plan, err := Find(t.Context(), r.addr+"/app@"+tags[3].String(), opt)

@@ -27,7 +27,7 @@ func (a *app) openBases(ctx context.Context, d *delta.Delta, refs []string, ropt
 	}
 	if len(refs) == 0 && len(bases) > 0 {
 		found, err := a.findBases(ctx, d, ropt, opt)
-		if err != nil {
+		if err != nil && (!d.StandsAlone() || ctx.Err() != nil) {
 			return nil, nil, err
 		}
 		for _, f := range found {

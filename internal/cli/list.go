@@ -70,6 +70,9 @@ func listText(out io.Writer, found []update.Listed) error {
 		if l.Bases > 1 {
 			name += fmt.Sprintf(" and %d more", l.Bases-1)
 		}
+		if len(l.Others) > 0 {
+			name += fmt.Sprintf(" or %d others", len(l.Others))
+		}
 		saving := "-"
 		if l.Whole > 0 {
 			saving = fmt.Sprintf("%.2f%%", 100*l.Saving())

@@ -123,7 +123,11 @@ func (a *app) pushDelta(ctx context.Context, d *delta.Delta, to string, sign *si
 		return err
 	}
 	a.ui.say("%d blobs sent (%s), %d were there", done.Sent, size(done.Bytes), done.Skipped)
-	if d.Package().Manifest.Subject == nil {
+	switch {
+	case d.Package().Manifest.Subject != nil:
+	case len(d.Config().Targets) > 1:
+		a.ui.warn("the package rebuilds several images, so none of them leads to it; pull will not find it")
+	default:
 		a.ui.warn("the target had no manifest when the delta was made, so no image leads to this delta; pull will not find it")
 	}
 	return a.ui.result("%s@%s", repo.Name(), done.Manifest.Digest)

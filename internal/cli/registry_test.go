@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,87 +29,123 @@ func pushDemo(t *testing.T, repo string, version int) (ref, manifest string) {
 // A host with v1 runs one command and has v2 under its tag, by a delta; the same
 // when the delta is gone, by a full pull.
 func TestPullIntoDaemon(t *testing.T) {
-	stores(t, func(t *testing.T, d testrig.Daemon) {
-		repo := testrig.Registry(t) + "/docker-delta-test/app"
-		dir := t.TempDir()
-		for v := 1; v <= 3; v++ {
-			tag := "v" + string(rune('0'+v))
-			img := testrig.HelloImage(t, repo+":"+tag, v)
-			file := filepath.Join(dir, tag+".tar")
-			img.SaveDockerArchive(t, file)
-			testrig.Run(t, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", "docker-archive:"+file, "docker://"+repo+":"+tag)
-		}
-		want := manifestDigest(t, "docker://"+repo+":v2")
-		d.Remove(t, repo+":v1", repo+":v2")
-		docker := func(args ...string) []string { return with(insecure, append([]string{"-H", d.Host}, args...)...) }
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			stores(t, func(t *testing.T, d testrig.Daemon) { pullIntoDaemon(t, d, server(t)) })
+		})
+	}
+}
 
-		if out := mustRun(t, docker("pull", repo+":v1")...); !strings.HasPrefix(out, repo+"@sha256:") {
-			t.Errorf("pull printed %q", out)
+// servers are real ones, of both kinds.
+var servers = map[string]func(testing.TB) string{"referrers API": testrig.ReferrersRegistry, "tag schema": testrig.Registry}
+
+func pullIntoDaemon(t *testing.T, d testrig.Daemon, server string) {
+	repo := server + "/docker-delta-test/app"
+	dir := t.TempDir()
+	for v := 1; v <= 3; v++ {
+		tag := "v" + string(rune('0'+v))
+		img := testrig.HelloImage(t, repo+":"+tag, v)
+		file := filepath.Join(dir, tag+".tar")
+		img.SaveDockerArchive(t, file)
+		testrig.Run(t, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", "docker-archive:"+file, "docker://"+repo+":"+tag)
+	}
+	want := manifestDigest(t, "docker://"+repo+":v2")
+	d.Remove(t, repo+":v1", repo+":v2")
+	docker := func(args ...string) []string { return with(insecure, append([]string{"-H", d.Host}, args...)...) }
+
+	if out := mustRun(t, docker("pull", repo+":v1")...); !strings.HasPrefix(out, repo+"@sha256:") {
+		t.Errorf("pull printed %q", out)
+	}
+	if got := d.RunImage(t, repo+":v1"); got != testrig.Greeting(1) {
+		t.Errorf("v1 says %q", got)
+	}
+	if code, _, errs := run(t, docker("publish", repo+":v2", "--last", "2", "--level", "fast")...); code != ExitOK || !strings.Contains(errs, "from v1, ") {
+		t.Fatalf("%d: %s", code, errs)
+	}
+	if out := mustRun(t, docker("pull", repo+":v2", "--dry-run")...); !strings.Contains(out, "1 delta from "+repo+":v1") {
+		t.Errorf("the plan: %s", out)
+	}
+	if d.Has(t, repo+":v2") {
+		t.Fatal("a dry run did it")
+	}
+	code, out, errs := run(t, docker("pull", repo+":v2", "--no-fallback")...)
+	if code != ExitOK || strings.TrimSpace(out) != repo+"@"+want {
+		t.Fatalf("%d: %s%s", code, out, errs)
+	}
+	t.Log(errs)
+	if got := d.RunImage(t, repo+":v2"); got != testrig.Greeting(2) {
+		t.Errorf("v2 says %q", got)
+	}
+	if code, _, errs := run(t, docker("pull", repo+":v2", "--tag", repo+":other")...); code != ExitOK || !strings.Contains(errs, "the image was here") {
+		t.Errorf("%d: %s", code, errs)
+	}
+	if !d.Has(t, repo+":other") {
+		t.Error("it has no other name")
+	}
+	d.Remove(t, repo+":other")
+	if d.Host == os.Getenv("DOCKER_DELTA_TEST_DOCKER_CONTAINERD") { // its IDs are digests of manifests
+		if got := d.Command(t, "image", "inspect", "--format", "{{.Id}}", repo+":v2"); got != want {
+			t.Errorf("the daemon has %s, the registry %s", got, want)
 		}
-		if got := d.RunImage(t, repo+":v1"); got != testrig.Greeting(1) {
-			t.Errorf("v1 says %q", got)
-		}
-		if code, _, errs := run(t, docker("publish", repo+":v2", "--last", "2", "--level", "fast")...); code != ExitOK || !strings.Contains(errs, "from v1, ") {
-			t.Fatalf("%d: %s", code, errs)
-		}
-		if out := mustRun(t, docker("pull", repo+":v2", "--dry-run")...); !strings.Contains(out, "1 delta from "+repo+":v1") {
-			t.Errorf("the plan: %s", out)
-		}
-		if d.Has(t, repo+":v2") {
-			t.Fatal("a dry run did it")
-		}
-		code, out, errs := run(t, docker("pull", repo+":v2", "--no-fallback")...)
-		if code != ExitOK || strings.TrimSpace(out) != repo+"@"+want {
-			t.Fatalf("%d: %s%s", code, out, errs)
-		}
-		t.Log(errs)
-		if got := d.RunImage(t, repo+":v2"); got != testrig.Greeting(2) {
-			t.Errorf("v2 says %q", got)
-		}
-		if code, _, errs := run(t, docker("pull", repo+":v2", "--tag", repo+":other")...); code != ExitOK || !strings.Contains(errs, "the image was here") {
-			t.Errorf("%d: %s", code, errs)
-		}
-		if !d.Has(t, repo+":other") {
-			t.Error("it has no other name")
-		}
-		d.Remove(t, repo+":other")
-		if d.Host == os.Getenv("DOCKER_DELTA_TEST_DOCKER_CONTAINERD") { // its IDs are digests of manifests
-			if got := d.Command(t, "image", "inspect", "--format", "{{.Id}}", repo+":v2"); got != want {
-				t.Errorf("the daemon has %s, the registry %s", got, want)
-			}
-		}
-		// Two versions behind: a chain of deltas.
-		mustRun(t, docker("publish", repo+":v3", "--from", "v2", "--level", "fast")...)
-		d.Remove(t, repo+":v2")
-		code, out, errs = run(t, docker("pull", repo+":v3", "--no-fallback")...)
-		if code != ExitOK || !strings.Contains(errs, "2 deltas from "+repo+":v1") || !strings.HasSuffix(strings.TrimSpace(out), manifestDigest(t, "docker://"+repo+":v3")) {
-			t.Errorf("%d: %s%s", code, out, errs)
-		}
-		t.Log(errs)
-		if got := d.RunImage(t, repo+":v3"); got != testrig.Greeting(3) {
-			t.Errorf("v3 says %q", got)
-		}
-		d.Remove(t, repo+":v3")
-		// The delta is lost.
-		d.Remove(t, repo+":v2", repo+":v3")
-		var listed []struct{ Digest string }
-		if err := json.Unmarshal([]byte(mustRun(t, docker("list", repo+":v2", "--format", "json")...)), &listed); err != nil || len(listed) != 1 {
-			t.Fatal(listed, err)
-		}
-		testrig.Run(t, "skopeo", "delete", "--tls-verify=false", "docker://"+repo+"@"+listed[0].Digest)
-		code, out, errs = run(t, docker("pull", repo+":v2")...)
-		if code != ExitOK || strings.TrimSpace(out) != repo+"@"+want || !strings.Contains(errs, "warning: ") || !strings.Contains(errs, "pulling it whole") {
-			t.Errorf("%d: %s%s", code, out, errs)
-		}
-		if got := d.RunImage(t, repo+":v2"); got != testrig.Greeting(2) {
-			t.Errorf("v2 says %q", got)
-		}
-	})
+	}
+	// Two versions behind: a chain of deltas.
+	mustRun(t, docker("publish", repo+":v3", "--from", "v2", "--level", "fast")...)
+	d.Remove(t, repo+":v2")
+	code, out, errs = run(t, docker("pull", repo+":v3", "--no-fallback")...)
+	if code != ExitOK || !strings.Contains(errs, "2 deltas from "+repo+":v1") || !strings.HasSuffix(strings.TrimSpace(out), manifestDigest(t, "docker://"+repo+":v3")) {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	t.Log(errs)
+	if got := d.RunImage(t, repo+":v3"); got != testrig.Greeting(3) {
+		t.Errorf("v3 says %q", got)
+	}
+	d.Remove(t, repo+":v3")
+	// The delta is broken: a blob of it is lost.
+	d.Remove(t, repo+":v2", repo+":v3")
+	var listed []struct{ Digest string }
+	if err := json.Unmarshal([]byte(mustRun(t, docker("list", repo+":v2", "--format", "json")...)), &listed); err != nil || len(listed) != 1 {
+		t.Fatal(listed, err)
+	}
+	removeBlob(t, server, "docker-delta-test/app", listed[0].Digest)
+	code, out, errs = run(t, docker("pull", repo+":v2")...)
+	if code != ExitOK || strings.TrimSpace(out) != repo+"@"+want || !strings.Contains(errs, "warning: ") || !strings.Contains(errs, "pulling it whole") {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	if got := d.RunImage(t, repo+":v2"); got != testrig.Greeting(2) {
+		t.Errorf("v2 says %q", got)
+	}
+}
+
+// removeBlob takes the last blob of an artifact out of a registry.
+func removeBlob(t *testing.T, server, name, manifest string) {
+	t.Helper()
+	var m struct{ Layers []struct{ Digest string } }
+	raw := testrig.Run(t, "skopeo", "inspect", "--raw", "--tls-verify=false", "docker://"+server+"/"+name+"@"+manifest)
+	if err := json.Unmarshal([]byte(raw), &m); err != nil {
+		t.Fatal(err)
+	}
+	q, err := http.NewRequest(http.MethodDelete, "http://"+server+"/v2/"+name+"/blobs/"+m.Layers[len(m.Layers)-1].Digest, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("removing a blob: %s", resp.Status)
+	}
 }
 
 // From file to registry to file, by the commands.
 func TestPushListPull(t *testing.T) {
-	repo := testrig.Registry(t) + "/app"
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) { pushListPull(t, server(t)+"/app") })
+	}
+}
+
+func pushListPull(t *testing.T, repo string) {
 	dir := t.TempDir()
 	ref1, _ := pushDemo(t, repo, 1)
 	ref2, want := pushDemo(t, repo, 2)

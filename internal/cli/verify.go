@@ -61,7 +61,7 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 			if err := d.Verify(ctx, delta.Together(held...), ropt); err != nil {
 				return err
 			}
-			if len(held) == 0 && len(d.Config().Bases) > 0 {
+			if len(held) == 0 && !d.StandsAlone() {
 				return a.ui.result("the delta is sound; give --base to prove that the target comes back")
 			}
 			return a.ui.result("the delta is sound, and the target comes back")

@@ -2,6 +2,7 @@ package testrig
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,33 +24,70 @@ const htpasswd = User + ":$2b$05$6I.gMVHHyT3s2rIh7/tBW.Mf1J8BjhZ8046tp5n8mQD6R/E
 
 // Registry starts an empty registry of its own for the test, the program
 // docker-registry (github.com/distribution/distribution), and gives its
-// address, such as "127.0.0.1:40123". It speaks plain HTTP and ends with the test.
+// address, such as "127.0.0.1:40123". It has no referrers API, speaks plain HTTP
+// and ends with the test.
 func Registry(t testing.TB) string {
 	t.Helper()
-	return startRegistry(t, false)
+	return startDistribution(t, false, nil)
 }
 
 // RegistryWithLogin is a [Registry] that only [User] with [Password] may use.
 func RegistryWithLogin(t testing.TB) string {
 	t.Helper()
-	return startRegistry(t, true)
+	return startDistribution(t, true, nil)
 }
 
-func startRegistry(t testing.TB, login bool) string {
+// LockedRegistry is a [RegistryWithLogin] that speaks TLS with a certificate of
+// its own.
+func LockedRegistry(t testing.TB, c Certificate) string {
 	t.Helper()
-	program := Program(t, "docker-registry")
-	dir := t.TempDir()
-	// Between our finding a free port and the registry's taking it, another
-	// process may come; then the registry ends at once and we try again.
-	var log bytes.Buffer
-	for range 5 {
-		log.Reset()
-		addr := freeAddress(t)
+	return startDistribution(t, true, &c)
+}
+
+func startDistribution(t testing.TB, login bool, c *Certificate) string {
+	t.Helper()
+	program, dir := Program(t, "docker-registry"), t.TempDir()
+	return startServer(t, c, func(addr string) *exec.Cmd {
 		config := filepath.Join(dir, "config.yml")
-		writeFile(t, config, registryConfig(t, dir, addr, login))
+		writeFile(t, config, distributionConfig(t, dir, addr, login, c))
 		cmd := exec.Command(program, "serve", config)
 		// Nothing of the surrounding environment may change the configuration.
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "OTEL_TRACES_EXPORTER=none"}
+		return cmd
+	})
+}
+
+func distributionConfig(t testing.TB, dir, addr string, login bool, c *Certificate) string {
+	config := fmt.Sprintf(`version: 0.1
+log: {level: warn}
+storage:
+  filesystem: {rootdirectory: %q}
+  delete: {enabled: true}
+`, filepath.Join(dir, "data"))
+	if c == nil {
+		config += fmt.Sprintf("http: {addr: %q}\n", addr)
+	} else {
+		config += fmt.Sprintf("http: {addr: %q, tls: {certificate: %q, key: %q}}\n", addr, c.Cert, c.Key)
+	}
+	if login {
+		passwords := filepath.Join(dir, "htpasswd")
+		writeFile(t, passwords, htpasswd)
+		config += fmt.Sprintf("auth:\n  htpasswd: {realm: test, path: %q}\n", passwords)
+	}
+	return config
+}
+
+// startServer starts a registry on a free address, and ends it with the test.
+func startServer(t testing.TB, c *Certificate, command func(addr string) *exec.Cmd) string {
+	t.Helper()
+	// Between our finding a free port and the registry's taking it, another
+	// process may come; then the registry ends at once and we try again.
+	var log bytes.Buffer
+	var cmd *exec.Cmd
+	for range 5 {
+		log.Reset()
+		addr := freeAddress(t)
+		cmd = command(addr)
 		cmd.Stdout, cmd.Stderr = &log, &log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -57,30 +95,14 @@ func startRegistry(t testing.TB, login bool) string {
 		ended := make(chan struct{})
 		go func() { cmd.Wait(); close(ended) }()
 		stop := func() { cmd.Process.Kill(); <-ended }
-		if answers(addr, ended) {
+		if answers(addr, c != nil, ended) {
 			t.Cleanup(stop)
 			return addr
 		}
 		stop()
 	}
-	t.Fatalf("docker-registry did not start:\n%s", log.String())
+	t.Fatalf("%s did not start:\n%s", cmd, log.String())
 	return ""
-}
-
-func registryConfig(t testing.TB, dir, addr string, login bool) string {
-	config := fmt.Sprintf(`version: 0.1
-log: {level: warn}
-storage:
-  filesystem: {rootdirectory: %q}
-  delete: {enabled: true}
-http: {addr: %q}
-`, filepath.Join(dir, "data"), addr)
-	if login {
-		passwords := filepath.Join(dir, "htpasswd")
-		writeFile(t, passwords, htpasswd)
-		config += fmt.Sprintf("auth:\n  htpasswd: {realm: test, path: %q}\n", passwords)
-	}
-	return config
 }
 
 func freeAddress(t testing.TB) string {
@@ -93,10 +115,15 @@ func freeAddress(t testing.TB) string {
 }
 
 // answers waits until a registry speaks at addr, or ended is closed.
-func answers(addr string, ended <-chan struct{}) bool {
-	client := &http.Client{Timeout: 5 * time.Second}
+func answers(addr string, secure bool, ended <-chan struct{}) bool {
+	client, url := &http.Client{Timeout: 5 * time.Second}, "http://"+addr+"/v2/"
+	if secure {
+		client.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+		url = "https://" + addr + "/v2/"
+	}
+	defer client.CloseIdleConnections()
 	for range 600 {
-		resp, err := client.Get("http://" + addr + "/v2/")
+		resp, err := client.Get(url)
 		if err == nil {
 			resp.Body.Close()
 			return resp.Header.Get("Docker-Distribution-Api-Version") != ""

@@ -11,6 +11,9 @@
 //	DOCKER_DELTA_TEST_DOCKER_CONTAINERD  address of one with the containerd image store;
 //	                                     containerd-docker.sh here starts one
 //
+// The registry with the referrers API, olareg, is used from the PATH, or built from
+// Go's module proxy and kept in the user's cache where all parts are demanded.
+//
 // The package imports no other package of this module, so that tests of all of
 // them can use it.
 package testrig
