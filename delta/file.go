@@ -105,16 +105,24 @@ func holds(r io.ReaderAt, id format.FileID) bool {
 
 func applyFile(ctx context.Context, w io.Writer, old io.ReaderAt, h *format.PatchHeader, data *io.SectionReader, opt Resources) error {
 	memory := tableMemory(opt.MaxMemory)
-	table, err := unpack(ctx, bytes.NewReader(h.Reference), int64(len(h.Reference)), min(format.MaxMetadata, memory), memory)
-	if err != nil {
+	var (
+		ref   *layer.Reference
+		coded *coded
+		both  errgroup.Group
+	)
+	both.Go(func() error {
+		table, err := unpack(ctx, bytes.NewReader(h.Reference), int64(len(h.Reference)), min(format.MaxMetadata, memory), memory)
+		if err != nil {
+			return err
+		}
+		ref, err = layer.ParseReference(table, []int64{h.Old.Size}, limit.NewMemory(memory, "what is unwrapped from the old file"))
 		return err
-	}
-	ref, err := layer.ParseReference(table, []int64{h.Old.Size}, limit.NewMemory(memory, "what is unwrapped from the old file"))
-	if err != nil {
+	})
+	both.Go(func() (err error) {
+		coded, err = openCoded(ctx, data, h.New.Size, memory, diff.Limits{})
 		return err
-	}
-	coded, err := openCoded(ctx, data, h.New.Size, memory, diff.Limits{})
-	if err != nil {
+	})
+	if err := both.Wait(); err != nil {
 		return err
 	}
 	span := ref.Size()
