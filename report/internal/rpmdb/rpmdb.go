@@ -38,7 +38,7 @@ func Read(r io.ReaderAt, size int64) ([]Package, error) {
 	if n, err := r.ReadAt(head, 0); n < len(head) {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	l := &list{}
+	l := &list{blobs: size, paths: maxPathGrowth*size + 1<<20}
 	var err error
 	switch {
 	case string(head[:len(sqliteMagic)]) == sqliteMagic:
@@ -53,10 +53,21 @@ func Read(r io.ReaderAt, size int64) ([]Package, error) {
 	return l.packages, err
 }
 
-type list struct{ packages []Package }
+// maxPathGrowth is how many bytes of paths there may be for one of the database:
+// the files of a directory share its name.
+const maxPathGrowth = 16
+
+type list struct {
+	packages []Package
+	blobs    int64 // bytes of headers that may still come: each lies in the database once
+	paths    int64 // bytes of paths that may still be made
+}
 
 func (l *list) add(blob []byte) error {
-	p, err := parseHeader(blob)
+	if l.blobs -= int64(len(blob)); l.blobs < 0 {
+		return fmt.Errorf("%w: headers that lie over each other", ErrFormat)
+	}
+	p, err := parseHeader(blob, &l.paths)
 	if err != nil {
 		return err
 	}
@@ -97,7 +108,8 @@ type header struct {
 
 type indexEntry struct{ kind, off, count uint32 }
 
-func parseHeader(b []byte) (Package, error) {
+// parseHeader takes the bytes of paths that it makes off what is left of them.
+func parseHeader(b []byte, left *int64) (Package, error) {
 	h, err := newHeader(b)
 	if err != nil {
 		return Package{}, err
@@ -109,6 +121,9 @@ func parseHeader(b []byte) (Package, error) {
 	dirs, bases := h.texts(tagDirNames), h.texts(tagBaseNames)
 	for i, d := range h.ints(tagDirIndexes) {
 		if i < len(bases) && int(d) < len(dirs) {
+			if *left -= int64(len(dirs[d]) + len(bases[i])); *left < 0 {
+				return Package{}, fmt.Errorf("%w: more paths than a database of this size has", ErrFormat)
+			}
 			p.Files = append(p.Files, dirs[d]+bases[i])
 		}
 	}

@@ -127,6 +127,39 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// A long name of a directory for each of many files, and one header for many
+// packages, would fill the memory from a small database.
+func TestHostileSizes(t *testing.T) {
+	be := binary.BigEndian
+	const files, long = 4000, 16000
+	data := append(bytes.Repeat([]byte("d"), long), 0)
+	bases := len(data)
+	data = append(data, make([]byte, files)...)
+	indexes := len(data)
+	data = append(data, make([]byte, 4*files)...)
+	h := be.AppendUint32(be.AppendUint32(nil, 3), uint32(len(data)))
+	for _, e := range [][4]uint32{{tagDirNames, typeStringArray, 0, 1}, {tagBaseNames, typeStringArray, uint32(bases), files}, {tagDirIndexes, typeInt32, uint32(indexes), files}} {
+		for _, v := range e {
+			h = be.AppendUint32(h, v)
+		}
+	}
+	h = append(h, data...)
+	size := int64(len(h))
+	l := &list{blobs: size, paths: maxPathGrowth*size + 1<<20}
+	if err := l.add(h); !errors.Is(err, ErrFormat) {
+		t.Errorf("paths of %d bytes out of a header of %d: %v", files*long, size, err)
+	}
+	small := be.AppendUint32(be.AppendUint32(nil, 0), 0)
+	l = &list{blobs: 100, paths: 1 << 20}
+	var err error
+	for n := 0; err == nil && n < 100; n++ {
+		err = l.add(small)
+	}
+	if !errors.Is(err, ErrFormat) {
+		t.Errorf("one header for a hundred packages: %v", err)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, db := range databases(f) {
 		f.Add(db)
