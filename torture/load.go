@@ -21,7 +21,7 @@ const (
 	onTop      = 300 << 20
 	// loadTemp bounds the temporary files of large images, in bytes for each byte
 	// of an image.
-	loadTemp = 1.25
+	loadTemp = 2.5
 )
 
 // files is a layer of 100,000 small files.
