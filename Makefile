@@ -47,10 +47,10 @@ bench: ## measure against other tools; PAIR=base for one pair, which prints only
 torture: ## damage, starve and kill it at every point; ONLY=bits,calls for some kinds, which prints only; SAMPLE=100 for a hundredth
 	$(GO) run ./torture $(if $(ONLY),-only $(ONLY),-docs docs) $(if $(SAMPLE),-sample $(SAMPLE)) $(TORTUREFLAGS)
 
-install: build man ## install into PREFIX (/usr/local) and as the plugin `docker delta`
+install: build man ## install into PREFIX (/usr/local) and as the plugin `docker delta` of all users
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(BIN)/man/*.1
-	$(MAKE) install-plugin
+	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/lib/docker/cli-plugins/docker-delta
 
 install-plugin: build ## install only as the plugin `docker delta` of this user
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(DOCKER_PLUGINS)/docker-delta

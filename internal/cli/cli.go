@@ -153,7 +153,12 @@ the right one; 4 verification failed; 5 not signed as required; 130 interrupted.
 	root.SetVersionTemplate("docker-delta {{.Version}}")
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Usage = "print the version, and what the program was built from and with"
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.HasPrefix(err.Error(), "unknown ") {
+			err = fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+		}
+		return usageError{err}
+	})
 	a.flags.register(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.flags.apply(a.ui) }
 	root.AddCommand(a.create(), a.apply(), a.compose(), a.inspect(), a.diff(), a.verify(), a.sign(), a.file(), a.demo(), pluginMetadata())
