@@ -60,6 +60,11 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetGCPercent(50) // hosts that apply are often small
 			a.limitMemory()
+			if to != "" {
+				if _, err := image.ParseDestination(to); err != nil {
+					return usageError{err}
+				}
+			}
 			ctx := cmd.Context()
 			opt, err := a.imageOptions(&images)
 			if err != nil {

@@ -68,11 +68,14 @@ func (u *ui) say(format string, args ...any) {
 func (u *ui) warn(format string, args ...any) { u.print("warning: "+format, args...) }
 
 func (u *ui) error(err error) {
+	text := err.Error()
 	if errors.Is(err, delta.ErrVerify) || errors.Is(err, delta.ErrBase) {
-		u.print("error: %v; nothing was changed", err)
-		return
+		text += "; nothing was changed"
 	}
-	u.print("error: %v", err)
+	if do := remedy(err); do != "" {
+		text += "; " + do
+	}
+	u.print("error: %s", text)
 }
 
 // debugf is nil unless --debug was given, so that nobody formats in vain.
