@@ -63,7 +63,7 @@ var kinds = []kind{
 	{"together", "Each command four times at once with one result for all, twenty times", (*torture).together},
 	{"places", "Each command where the name of its result is taken: by files, directories, links of all kinds, and by what killed runs left, dated in the past and in the future", (*torture).places},
 	{"bases", "The base as oci-archive and as docker-archive: each bit outside of its layers flipped, and one in 61 inside; cut short; its JSON changed as above", (*torture).bases},
-	{"row", "Each command a hundred times in one process, whose memory, goroutines, descriptors and files must not grow", (*torture).row},
+	{"row", "Each way to apply a hundred times in one process, whose memory, goroutines, descriptors and files must not grow", (*torture).row},
 	{"files", "A layer of 100,000 files, created and applied within --max-memory 1G", (*torture).files},
 	{"large", "An image of 10 GB, one file in it of 5 GB, created and applied within --max-memory 1G; -load gives the size in percent", (*torture).large},
 }
