@@ -15,7 +15,11 @@ func remedy(err error) string {
 	has := func(word string) bool { return strings.Contains(err.Error(), word) }
 	switch {
 	case errors.Is(err, delta.ErrBase):
-		if !has("--base") {
+		switch {
+		case has("--base"):
+		case has("made from"):
+			return "give that with --base"
+		default:
 			return "inspect tells what the delta was made from; give that with --base"
 		}
 	case errors.Is(err, delta.ErrVerify):
