@@ -50,11 +50,12 @@ func TestInterrupt(t *testing.T) {
 		stage string
 		args  []string
 	}{
-		{"read target", []string{"create", v1, v2, "-o"}},
-		{"find recipe", []string{"create", v1, v2, "-o"}},
-		{"encode", []string{"create", v1, v2, "-o"}},
-		{"read base", []string{"apply", packed, "--base", v1, "--to"}},
-		{"write", []string{"apply", packed, "--base", v1, "--to"}},
+		// As --debug tells that a stage is over, in the middle of the work.
+		{"read base took", []string{"create", "--debug", v1, v2, "-o"}},
+		{"unwrap target took", []string{"create", "--debug", v1, v2, "-o"}},
+		{"match took", []string{"create", "--debug", v1, v2, "-o"}},
+		{"read base took", []string{"apply", "--debug", packed, "--base", v1, "--to"}},
+		{"platform", []string{"apply", "--debug", packed, "--base", v1, "--to"}},
 	} {
 		out, tmp := t.TempDir(), t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
