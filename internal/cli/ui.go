@@ -72,7 +72,11 @@ func (u *ui) error(err error) {
 		u.print("error: %v; nothing was changed", err)
 		return
 	}
-	u.print("error: %v", err)
+	text := err.Error()
+	if help := remedy(err); help != "" {
+		text += "; " + help
+	}
+	u.print("error: %s", text)
 }
 
 // debugf is nil unless --debug was given, so that nobody formats in vain.
@@ -138,6 +142,9 @@ func (u *ui) done() {
 		u.enter("")
 	}
 }
+
+// percent is the share that n has of whole.
+func percent(n, whole int64) float64 { return 100 * float64(n) / float64(max(whole, 1)) }
 
 // size writes bytes for people.
 func size(n int64) string {
