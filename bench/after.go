@@ -54,7 +54,7 @@ func (r *report) add(earlier *report) error {
 
 // place is where a tool stands in the tables.
 func place(name string) int {
-	return slices.IndexFunc(tools(0), func(t tool) bool { return t.Name == name })
+	return slices.IndexFunc(tools(0, 0), func(t tool) bool { return t.Name == name })
 }
 
 // A sitting is a stretch of time in which some of the tools were measured, one

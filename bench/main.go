@@ -31,7 +31,7 @@ import (
 type settings struct {
 	dir, pairs, tools, suite, program, docs, from, after, daemons string
 	build, list, quick, noImages, noLayers, wired                 bool
-	bsdiffMax                                                     int64
+	bsdiffMax, zstdMax                                            int64
 	timeout                                                       time.Duration
 }
 
@@ -59,6 +59,7 @@ func main() {
 	flag.BoolVar(&s.noImages, "no-images", false, "leave out whole images where a pair has a layer of its own")
 	flag.BoolVar(&s.noLayers, "no-layers", false, "leave out single layers")
 	flag.Int64Var(&s.bsdiffMax, "bsdiff-max", 64, "largest old file in MB that bsdiff is run on (it takes 17 times as much memory)")
+	flag.Int64Var(&s.zstdMax, "zstd-max", 1000, "largest old file in MB that zstd -19 is run on (it takes minutes for each 100 MB)")
 	flag.DurationVar(&s.timeout, "timeout", 30*time.Minute, "longest time for one command")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -96,7 +97,7 @@ func (s settings) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := tools(s.bsdiffMax * 1_000_000)
+	all := tools(s.bsdiffMax*1_000_000, s.zstdMax*1_000_000)
 	switch {
 	case s.list:
 		fmt.Println("pairs:", strings.Join(pairNames(), " "))

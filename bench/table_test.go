@@ -219,7 +219,7 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestSelectTools(t *testing.T) {
-	all := tools(64)
+	all := tools(64, 0)
 	for names, want := range map[string]int{"": len(all), "ours": 3, "peers": len(all) - 3, "ours,fast,xdelta3": 4, "zstd-3 zstd-19": 2} {
 		got, err := selectTools(all, split(names))
 		if err != nil || len(got) != want {

@@ -39,7 +39,7 @@ type job struct {
 // ours names our own program; the flag -ours sets it.
 var ours = "docker-delta"
 
-func tools(bsdiffMax int64) []tool {
+func tools(bsdiffMax, zstdMax int64) []tool {
 	all := []tool{
 		oursAt("fast"), oursAt("default"), oursAt("max"),
 		{
@@ -80,7 +80,7 @@ func tools(bsdiffMax int64) []tool {
 			},
 			version: []string{"xdelta3", "-V"},
 		},
-		zstdAt(19, false), zstdAt(3, true),
+		zstdAt(19, zstdMax), zstdAt(3, 0),
 		{
 			Name: "librsync", Label: "librsync, zstd 19", needs: []string{"rdiff", "zstd"}, slow: true,
 			create: func(j job) [][]string {
@@ -124,10 +124,10 @@ func oursAt(level string) tool {
 	}
 }
 
-func zstdAt(level int, images bool) tool {
+func zstdAt(level int, maxOld int64) tool {
 	return tool{
 		Name: fmt.Sprintf("zstd-%d", level), Label: fmt.Sprintf("zstd -%d --patch-from", level),
-		needs: []string{"zstd"}, images: images, slow: level > 9,
+		needs: []string{"zstd"}, images: level < 9, slow: level > 9, maxOld: maxOld,
 		create: func(j job) [][]string {
 			return [][]string{{"zstd", "-q", "-f", fmt.Sprintf("-%d", level), "--long=31", "--patch-from=" + j.Old, j.New, "-o", j.Delta}}
 		},

@@ -176,7 +176,7 @@ func (l *loader) stream(ctx context.Context, set *Images, omit []omission) ([]*c
 	}
 	ch := make(chan outcome, 1)
 	go func() {
-		s := newArchiveSink(pw)
+		s := newArchiveSink(bodyWriter{pw})
 		all, err := set.copy(ctx, s, l.form, l.opt.Compression, l.opt, omit)
 		if err == nil {
 			nameless := Images{Images: make([]Named, len(set.Images)), Indexes: make([]NamedIndex, len(set.Indexes))}
@@ -197,6 +197,8 @@ func (l *loader) stream(ctx context.Context, set *Images, omit []omission) ([]*c
 	switch {
 	case made.err != nil && !errors.Is(made.err, errClosed):
 		return nil, made.err
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("%w: it closed the connection without an answer: %w", errLoad, err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errLoad, err)
 	case made.err != nil:
@@ -213,6 +215,18 @@ func (l *loader) stream(ctx context.Context, set *Images, omit []omission) ([]*c
 }
 
 var errClosed = errors.New("the daemon closed the connection")
+
+// bodyWriter writes the body of a request. The client of HTTP closes the body when
+// the connection breaks; that is the daemon's doing.
+type bodyWriter struct{ *io.PipeWriter }
+
+func (w bodyWriter) Write(p []byte) (int, error) {
+	n, err := w.PipeWriter.Write(p)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = errClosed
+	}
+	return n, err
+}
 
 // checkLoaded makes sure that the daemon has exactly the expected image.
 func (d *Daemon) checkLoaded(ctx context.Context, want digest.Digest) error {

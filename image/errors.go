@@ -31,7 +31,7 @@ func (e *Error) Error() string {
 	if e.Ref != "" && !strings.Contains(s, e.Ref) {
 		s = e.Ref + ": " + s
 	}
-	if e.Hint != "" {
+	if e.Hint != "" && !strings.HasSuffix(s, "; "+e.Hint) {
 		s += "; " + e.Hint
 	}
 	return s
@@ -92,7 +92,7 @@ func (e *MissingError) Error() string {
 	case e.Digest != "":
 		s += fmt.Sprintf(" (%s)", e.Digest)
 	}
-	if e.Hint != "" {
+	if e.Hint != "" && !strings.HasSuffix(s, "; "+e.Hint) {
 		s += "; " + e.Hint
 	}
 	return s

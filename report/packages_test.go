@@ -190,3 +190,21 @@ func TestHostilePackages(t *testing.T) {
 	}
 	textOf(t, r, TextOptions{})
 }
+
+// FuzzSystemPackages has an image with databases of dpkg and apk that say
+// anything: each package that is found has a name, and a report comes of it.
+func FuzzSystemPackages(f *testing.F) {
+	f.Add([]byte("Package: one\nVersion: 1\nArchitecture: all\nStatus: install ok installed\n\nPackage: two\n"), []byte("/.\n/usr/bin/one\n/../../x\n"), []byte("P:three\nV:2\nF:usr/bin\nR:one\n\nP:\nR:x\n"))
+	f.Add([]byte("Package: ../x\n"), []byte("/link/one"), []byte("F:/link\nR:..\nP:x\n"))
+	f.Fuzz(func(t *testing.T, status, list, installed []byte) {
+		r := makeReport(t, newImage(t, "x", nil), newImage(t, "y", nil, layerTar(t,
+			file("usr/bin/one", "1"), symlink("link", "usr/bin"), file("var/lib/dpkg/status", string(status)),
+			file("var/lib/dpkg/info/one.list", string(list)), file("lib/apk/db/installed", string(installed)),
+		)), Options{NoDelta: true})
+		for _, p := range r.Packages {
+			if p.Name == "" {
+				t.Errorf("%+v", p)
+			}
+		}
+	})
+}

@@ -3,8 +3,10 @@ package signature
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -155,4 +157,23 @@ func TestTrustOpens(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzPolicy wants an error or rules of which each says one thing.
+func FuzzPolicy(f *testing.F) {
+	key := keyOf(1).Public().String()
+	f.Add([]byte(`{"default":{"refuse":true},"names":{"registry.example/":{"keys":["` + key + `"]},"x":{"unsigned":true}}}`))
+	f.Add([]byte(`{"default":{"unsigned":true,"refuse":true}}`))
+	f.Add([]byte(`{"default":{"keys":["no-such-file"]},"names":{"*":{}}} {}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := parsePolicy(b, t.TempDir())
+		if err != nil {
+			return
+		}
+		for _, r := range append(slices.Collect(maps.Values(p.Names)), p.Default) {
+			if said := len(r.Keys) > 0; said == (r.Unsigned || r.Refuse) || r.Unsigned && r.Refuse {
+				t.Errorf("%q: %+v", b, r)
+			}
+		}
+	})
 }

@@ -61,7 +61,8 @@ func duration(seconds float64) string {
 	return fmt.Sprintf("%.1f h", seconds/3600)
 }
 
-// gather joins reports: of each kind the one that tried the most.
+// gather joins reports: of each kind the one that tried the most. Times of fuzzing
+// are added up only by -fuzzlog.
 func gather(paths []string) (*report, error) {
 	rep := new(report)
 	best := make(map[string]*result)
@@ -75,6 +76,7 @@ func gather(paths []string) (*report, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		rep.Date, rep.System = max(rep.Date, one.Date), system()
+		rep.Fuzzing = append(rep.Fuzzing, one.Fuzzing...)
 		for _, r := range one.Results {
 			if old := best[r.Name]; old == nil || r.Tried >= old.Tried {
 				best[r.Name] = r

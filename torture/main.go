@@ -32,9 +32,9 @@ import (
 
 // torture is a run: what is damaged, and where.
 type torture struct {
-	dir    string // for everything
-	sample int    // one input of so many
-	load   int    // sizes of the load, in percent
+	dir     string // for everything
+	sample  int    // one input of so many
+	percent int    // sizes of files and large
 
 	program  string // the built docker-delta
 	base     []byte
@@ -63,13 +63,16 @@ var kinds = []kind{
 	{"together", "Each command four times at once with one result for all, twenty times", (*torture).together},
 	{"places", "Each command where the name of its result is taken: by files, directories, links of all kinds, and by what killed runs left, dated in the past and in the future", (*torture).places},
 	{"bases", "The base as oci-archive and as docker-archive: each bit outside of its layers flipped, and one in 61 inside; cut short; its JSON changed as above", (*torture).bases},
+	{"row", "Each way to apply a hundred times in one process, whose memory, goroutines, descriptors and files must not grow", (*torture).row},
+	{"files", "A layer of 100,000 files, created and applied within --max-memory 1G", (*torture).files},
+	{"large", "An image of 10 GB, one file in it of 5 GB, created and applied within --max-memory 1G; -load gives the size in percent", (*torture).large},
 }
 
 func main() {
 	only := flag.String("only", "", "kinds of torture, with commas (default all)")
 	show := flag.Bool("list", false, "list the kinds")
 	sample := flag.Int("sample", 1, "try one input of so many")
-	load := flag.Int("load", 100, "sizes of the load, in percent")
+	load := flag.Int("load", 100, "sizes of files and large, in percent")
 	work := flag.String("work", "", "directory for everything that is written (default: a temporary one)")
 	from := flag.String("from", "", "try nothing; gather the results in these torture.json files, with commas")
 	fuzzLog := flag.String("fuzzlog", "", "log of .ci/fuzz to sum up on the page")
@@ -109,7 +112,7 @@ func run(work, only string, sample, load int) (*report, error) {
 		defer os.RemoveAll(dir)
 		work = dir
 	}
-	t := &torture{dir: work, sample: max(sample, 1), load: load}
+	t := &torture{dir: work, sample: max(sample, 1), percent: load}
 	if err := t.prepare(); err != nil {
 		return nil, err
 	}

@@ -247,6 +247,15 @@ func identify(path string) (id identity, err error) {
 	return id, nil
 }
 
+// identityOf is what an image claims to be: what its layers give is not read.
+func identityOf(img image.Image) identity {
+	id := identity{config: digest.FromBytes(img.Config()).String()}
+	for _, l := range img.Layers() {
+		id.plain += l.DiffID().String() + " "
+	}
+	return id
+}
+
 func digestOf(rc io.ReadCloser, err error) (string, error) {
 	if err != nil {
 		return "", err

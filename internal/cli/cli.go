@@ -154,6 +154,9 @@ the right one; 4 verification failed; 5 not signed as required; 130 interrupted.
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Usage = "print the version, and what the program was built from and with"
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.HasPrefix(err.Error(), "unknown ") {
+			return usageError{fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())}
+		}
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	a.flags.register(root)

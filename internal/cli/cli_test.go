@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,7 +17,6 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/demo"
-	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/signature"
 )
 
@@ -126,25 +123,6 @@ func TestExitCodes(t *testing.T) {
 	} {
 		if got := ExitCode(c.err); got != c.code {
 			t.Errorf("%v: %d, want %d", c.err, got, c.code)
-		}
-	}
-}
-
-// What the system says without a remedy gets one, and nothing gets two.
-func TestRemedy(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{fmt.Errorf("writing x: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), "free some space"},
-		{&os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "a user who has the right"},
-		{fmt.Errorf("y: %w", &image.Error{Err: syscall.ENOSPC, Hint: "free some space"}), ""},
-		{&image.Error{Err: syscall.EACCES}, "a user who has the right"},
-		{spool.NewRoom(t.TempDir(), 0).Check(math.MaxInt64), ""},
-		{errors.New("x"), ""},
-	} {
-		if got := remedy(c.err); got != c.want && (c.want == "" || !strings.Contains(got, c.want)) {
-			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strconv"
 
@@ -74,23 +75,36 @@ for an estimate.`,
 			if fast {
 				level.level = delta.Fast
 			}
-			r, err := report.Make(ctx, pair[0], pair[1], report.Options{
-				Resources: a.resources(), NoDelta: noCost, Level: level.level, Exact: exact.exact})
-			if err != nil {
+			var r *report.Report
+			look := func() (err error) {
+				r, err = report.Make(ctx, pair[0], pair[1], report.Options{
+					Resources: a.resources(), NoDelta: noCost, Level: level.level, Exact: exact.exact})
+				a.ui.done()
 				return err
 			}
-			a.ui.done()
 			if html == "-" {
+				if err := look(); err != nil {
+					return err
+				}
 				return r.HTML(a.ui.out)
 			}
 			if html != "" {
-				if err := a.writeFile(html, r.HTML); err != nil {
+				// The file comes first: where it cannot be, no work is done.
+				err := a.writeFile(html, func(w io.Writer) error {
+					if err := look(); err != nil {
+						return err
+					}
+					return r.HTML(w)
+				})
+				if err != nil {
 					return err
 				}
 				a.ui.say("%s: a page for a browser", html)
 				if !cmd.Flags().Changed("format") {
 					return nil
 				}
+			} else if err := look(); err != nil {
+				return err
 			}
 			if format == "json" {
 				return r.JSON(a.ui.out)

@@ -68,13 +68,12 @@ func (u *ui) say(format string, args ...any) {
 func (u *ui) warn(format string, args ...any) { u.print("warning: "+format, args...) }
 
 func (u *ui) error(err error) {
-	if errors.Is(err, delta.ErrVerify) || errors.Is(err, delta.ErrBase) {
-		u.print("error: %v; nothing was changed", err)
-		return
-	}
 	text := err.Error()
-	if help := remedy(err); help != "" {
-		text += "; " + help
+	if errors.Is(err, delta.ErrVerify) || errors.Is(err, delta.ErrBase) {
+		text += "; nothing was changed"
+	}
+	if do := remedy(err); do != "" {
+		text += "; " + do
 	}
 	u.print("error: %s", text)
 }

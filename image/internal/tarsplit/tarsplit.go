@@ -66,7 +66,9 @@ func Size(record io.Reader) (n int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		n += e.length()
+		if n += e.length(); n < 0 {
+			return 0, errors.New("the record of the layer's tar has files of more than 2^63 bytes")
+		}
 	}
 }
 

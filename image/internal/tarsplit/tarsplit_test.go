@@ -78,3 +78,20 @@ func TestReaderErrors(t *testing.T) {
 		}
 	}
 }
+
+// FuzzReader wants what Size announces, or an error.
+func FuzzReader(f *testing.F) {
+	f.Add(record(f, entry{Type: segmentType, Payload: []byte("head")}, entry{Type: fileType, Name: "a", Size: 3}, entry{Type: segmentType}))
+	f.Add([]byte(`{"type":1,"name":"a","size":9223372036854775807}{"type":1,"name":"a","size":9223372036854775807}`))
+	f.Add([]byte(`{"type":1,"name_raw":"YQ==","size":2}[`))
+	f.Fuzz(func(t *testing.T, rec []byte) {
+		n, serr := Size(bytes.NewReader(rec))
+		if serr == nil && n < 0 {
+			t.Errorf("a tar of %d bytes", n)
+		}
+		got, err := io.ReadAll(NewReader(bytes.NewReader(rec), files(map[string]string{"a": "abc"})))
+		if err == nil && (serr != nil || int64(len(got)) != n) {
+			t.Errorf("%d bytes, Size said %d %v", len(got), n, serr)
+		}
+	})
+}

@@ -28,8 +28,14 @@ type Package struct {
 const (
 	// maxBlob bounds a package's header, in bytes: rpm's own limit.
 	maxBlob = 256 << 20
-	// maxPackages bounds the number of packages.
+	// maxPackages bounds the number of packages, maxFiles that of the files and
+	// directories of one.
 	maxPackages = 1 << 20
+	maxFiles    = 1 << 20
+	// mostNames bounds the bytes of all paths, for each byte of the database: a
+	// path is written as the number of a directory and a name in it. Real headers
+	// have some 120 bytes more for each file.
+	mostNames = 16
 )
 
 // Read lists the packages of a database of size bytes.
@@ -38,7 +44,7 @@ func Read(r io.ReaderAt, size int64) ([]Package, error) {
 	if n, err := r.ReadAt(head, 0); n < len(head) {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	l := &list{}
+	l := &list{blobs: size, names: mostNames*size + 1<<20}
 	var err error
 	switch {
 	case string(head[:len(sqliteMagic)]) == sqliteMagic:
@@ -53,10 +59,17 @@ func Read(r io.ReaderAt, size int64) ([]Package, error) {
 	return l.packages, err
 }
 
-type list struct{ packages []Package }
+type list struct {
+	packages []Package
+	blobs    int64 // bytes of headers that may still come: each byte is in one
+	names    int64 // bytes of paths that may still come
+}
 
 func (l *list) add(blob []byte) error {
-	p, err := parseHeader(blob)
+	if l.blobs -= int64(len(blob)); l.blobs < 0 {
+		return fmt.Errorf("%w: its packages have more bytes than it has", ErrFormat)
+	}
+	p, err := parseHeader(blob, &l.names)
 	if err != nil {
 		return err
 	}
@@ -97,7 +110,8 @@ type header struct {
 
 type indexEntry struct{ kind, off, count uint32 }
 
-func parseHeader(b []byte) (Package, error) {
+// parseHeader reads a header; names bounds the bytes of its paths.
+func parseHeader(b []byte, names *int64) (Package, error) {
 	h, err := newHeader(b)
 	if err != nil {
 		return Package{}, err
@@ -106,14 +120,21 @@ func parseHeader(b []byte) (Package, error) {
 	if epoch := h.ints(tagEpoch); len(epoch) > 0 {
 		p.Version = strconv.FormatUint(uint64(epoch[0]), 10) + ":" + p.Version
 	}
-	dirs, bases := h.texts(tagDirNames), h.texts(tagBaseNames)
+	if p.Name == "" {
+		return p, nil
+	}
+	dirs, bases := h.texts(tagDirNames, maxFiles), h.texts(tagBaseNames, maxFiles)
 	for i, d := range h.ints(tagDirIndexes) {
-		if i < len(bases) && int(d) < len(dirs) {
-			p.Files = append(p.Files, dirs[d]+bases[i])
+		if i >= len(bases) || int(d) >= len(dirs) {
+			continue
 		}
+		if *names -= int64(len(dirs[d]) + len(bases[i])); *names < 0 {
+			return Package{}, fmt.Errorf("%w: the paths of its files are too long", ErrFormat)
+		}
+		p.Files = append(p.Files, dirs[d]+bases[i])
 	}
 	if p.Files == nil {
-		p.Files = h.texts(tagOldFiles)
+		p.Files = h.texts(tagOldFiles, maxFiles)
 	}
 	return p, nil
 }
@@ -132,6 +153,11 @@ func newHeader(b []byte) (*header, error) {
 	h := &header{index: make(map[uint32]indexEntry), data: b[8+entries*indexEntrySize:][:size]}
 	for i := range entries {
 		e := b[8+i*indexEntrySize:]
+		switch be.Uint32(e) {
+		case tagName, tagVersion, tagRelease, tagEpoch, tagArch, tagOldFiles, tagDirIndexes, tagBaseNames, tagDirNames:
+		default:
+			continue
+		}
 		h.index[be.Uint32(e)] = indexEntry{be.Uint32(e[4:]), be.Uint32(e[8:]), be.Uint32(e[12:])}
 	}
 	return h, nil
@@ -139,20 +165,21 @@ func newHeader(b []byte) (*header, error) {
 
 // text is the first string of a tag, or "".
 func (h *header) text(tag uint32) string {
-	if list := h.texts(tag); len(list) > 0 {
+	if list := h.texts(tag, 1); len(list) > 0 {
 		return list[0]
 	}
 	return ""
 }
 
-// texts lists the strings of a tag, as far as they are there.
-func (h *header) texts(tag uint32) (list []string) {
+// texts lists the strings of a tag, as far as they are there, and no more than
+// most.
+func (h *header) texts(tag, most uint32) (list []string) {
 	e := h.index[tag]
 	if e.kind != typeString && e.kind != typeStringArray && e.kind != typeI18NString || int64(e.off) > int64(len(h.data)) {
 		return nil
 	}
 	rest := h.data[e.off:]
-	for range e.count {
+	for range min(e.count, most) {
 		n := 0
 		for n < len(rest) && rest[n] != 0 {
 			n++

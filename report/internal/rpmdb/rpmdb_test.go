@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -127,10 +128,95 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// hostileHeader is a package with many files, all in one directory whose name is
+// long.
+func hostileHeader(files, length int) []byte {
+	var index, data []byte
+	be := binary.BigEndian
+	add := func(tag, kind, count uint32, b []byte) {
+		for _, v := range []uint32{tag, kind, uint32(len(data)), count} {
+			index = be.AppendUint32(index, v)
+		}
+		data = append(data, b...)
+	}
+	add(tagName, typeString, 1, []byte("x\x00"))
+	add(tagDirNames, typeStringArray, 1, append(bytes.Repeat([]byte("d"), length), 0))
+	add(tagBaseNames, typeStringArray, uint32(files), make([]byte, files))
+	add(tagDirIndexes, typeInt32, uint32(files), make([]byte, 4*files))
+	b := be.AppendUint32(be.AppendUint32(nil, uint32(len(index)/indexEntrySize)), uint32(len(data)))
+	return append(append(b, index...), data...)
+}
+
+// TestHostileSizes has databases that would give very much more than they are.
+func TestHostileSizes(t *testing.T) {
+	// 60 kB of header with paths of 200 MB.
+	long := make([]byte, ndbSlotPage)
+	copy(long, ndbMagic)
+	le := binary.LittleEndian
+	le.PutUint32(long[12:], 1)
+	for at := 2 * ndbUnit; at < len(long); at += ndbUnit {
+		copy(long[at:], ndbSlotMagic)
+	}
+	le.PutUint32(long[2*ndbUnit+4:], 1)
+	le.PutUint32(long[2*ndbUnit+8:], ndbSlotPage/ndbUnit)
+	blob := hostileHeader(8000, 25000)
+	long = append(long, ndbBlobMagic...)
+	long = le.AppendUint32(le.AppendUint32(le.AppendUint32(long, 1), 0), uint32(len(blob)))
+	long = append(long, blob...)
+
+	// A page with thousands of entries that are one and the same header.
+	same := make([]byte, 2*65536)
+	le.PutUint32(same[12:], bdbHashMagic)
+	le.PutUint32(same[20:], 65536)
+	page := same[65536:]
+	page[25] = bdbHashPage
+	blob = hostileHeader(100, 100)
+	start := len(page) - 1 - len(blob) - 1
+	page[start] = bdbKeyData
+	copy(page[start+1:], blob)
+	const entries = 20000
+	le.PutUint16(page[20:], entries)
+	for i := range entries {
+		at := start
+		if i%2 == 0 {
+			at = len(page) - 1
+		}
+		le.PutUint16(page[bdbPageHeader+2*i:], uint16(at))
+	}
+	for want, db := range map[string][]byte{
+		"the paths of its files are too long":      long,
+		"its packages have more bytes than it has": same,
+		"its rows have more bytes than it has":     oneRowManyTimes(),
+	} {
+		list, err := read(db)
+		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d packages, %v; want %q", len(list), err, want)
+		}
+	}
+}
+
+// oneRowManyTimes is an SQLite database whose schema has a long row, in thousands
+// of cells.
+func oneRowManyTimes() []byte {
+	be := binary.BigEndian
+	db := make([]byte, 65536)
+	copy(db, sqliteMagic)
+	be.PutUint16(db[16:], 1)
+	db[100] = leafTable
+	const cells, at, size = 10000, 30000, 30000
+	be.PutUint16(db[103:], cells)
+	for i := range cells {
+		be.PutUint16(db[108+2*i:], at)
+	}
+	copy(db[at:], []byte{0x80 | size>>14, 0x80 | size>>7&0x7f, size & 0x7f, 1, 1}) // its size, its number, no columns
+	return db
+}
+
 func FuzzRead(f *testing.F) {
 	for _, db := range databases(f) {
 		f.Add(db)
 	}
+	f.Add(oneRowManyTimes())
 	f.Fuzz(func(t *testing.T, db []byte) {
 		if _, err := read(db); err != nil && !errors.Is(err, ErrFormat) {
 			t.Fatal(err)

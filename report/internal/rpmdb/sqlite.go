@@ -18,9 +18,14 @@ type sqlite struct {
 	usable int64 // of a page
 	pages  int64 // number of them
 	budget int64 // pages that may still be read, lest a cycle never ends
+	rows   int64 // bytes of rows that may still be read, lest many cells are one
 }
 
-const maxTreeDepth = 32
+const (
+	maxTreeDepth = 32
+	// maxColumns is how many columns of a row are looked at; no table here has more.
+	maxColumns = 16
+)
 
 func readSQLite(r io.ReaderAt, size int64, head []byte, visit func([]byte) error) error {
 	db := &sqlite{r: r, size: size, page: int64(binary.BigEndian.Uint16(head[16:]))}
@@ -32,7 +37,7 @@ func readSQLite(r io.ReaderAt, size int64, head []byte, visit func([]byte) error
 		return fmt.Errorf("%w: SQLite pages of %d bytes", ErrFormat, db.page)
 	}
 	db.pages = size / db.page
-	db.budget = 2 * db.pages
+	db.budget, db.rows = 2*db.pages, 2*size
 	root := int64(0)
 	err := db.table(1, 0, func(columns [][]byte) error {
 		// type, name, tbl_name, rootpage, sql
@@ -121,6 +126,9 @@ func (db *sqlite) row(cell []byte, visit func([][]byte) error) error {
 	if n == 0 || m == 0 || size > maxBlob {
 		return fmt.Errorf("%w: a row of %d bytes", ErrFormat, size)
 	}
+	if db.rows -= int64(size); db.rows < 0 {
+		return fmt.Errorf("%w: its rows have more bytes than it has", ErrFormat)
+	}
 	payload, err := db.payload(cell[n+m:], int64(size))
 	if err != nil {
 		return err
@@ -169,7 +177,7 @@ func sqliteColumns(record []byte) ([][]byte, error) {
 	}
 	types, body := record[n:size], record[size:]
 	var columns [][]byte
-	for len(types) > 0 {
+	for len(types) > 0 && len(columns) < maxColumns {
 		kind, n := sqliteVarint(types)
 		if n == 0 {
 			return nil, bad

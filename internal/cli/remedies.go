@@ -8,21 +8,38 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/spool"
 )
 
-// remedy says what may help after an error of the system that nobody on the way
-// has given a remedy.
+// remedy says what to do about kinds of errors of which the place that reports them
+// knows no remedy; empty for the others.
 func remedy(err error) string {
+	has := func(word string) bool { return strings.Contains(err.Error(), word) }
 	var hinted *image.Error
 	switch {
 	case errors.As(err, &hinted) && hinted.Hint != "", errors.Is(err, spool.ErrLimit):
 		return ""
+	case errors.Is(err, delta.ErrBase):
+		if !has("--base") {
+			return "inspect tells what the delta was made from; give that with --base"
+		}
+	case errors.Is(err, delta.ErrVerify):
+		return "fetch it again, or make it anew"
+	case errors.Is(err, format.ErrNotPackage):
+		return "give a file that docker-delta create has written"
+	case errors.Is(err, fs.ErrNotExist):
+		if has("no such file or directory") && !has("dial unix") {
+			return "check the name and the directory"
+		}
 	case errors.Is(err, syscall.ENOSPC):
 		return "free some space, or write elsewhere"
 	case errors.Is(err, fs.ErrPermission):
-		return "run as a user who has the right, or choose another place"
+		if has("permission denied") && !has("dial unix") {
+			return "run it as a user who may do that, or choose another place"
+		}
 	}
 	return ""
 }
