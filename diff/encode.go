@@ -100,6 +100,7 @@ func (f *finder) fill(ctx context.Context, l *layout, search []Extent, opt Optio
 	list := jobs(f.pieces)
 	var matched atomic.Int64
 	err := inParallel(ctx, opt.workers(), len(list), func(next func() (int, bool)) error {
+		f := f.windowed(l.target) // found is shared
 		for i, ok := next(); ok; i, ok = next() {
 			off := list[i].off
 			for k := list[i].from; k < list[i].to; k++ {

@@ -36,6 +36,14 @@ type finder struct {
 	found   []found // for each piece
 }
 
+// windowed is the finder for one goroutine: most pieces are headers and small
+// files, which it reads through blocks.
+func (f *finder) windowed(target int64) *finder {
+	own := *f
+	own.space = f.space.windowed(target)
+	return &own
+}
+
 // piece finds the operations for the target bytes at off.
 func (f *finder) piece(p Piece, off int64) (found, error) {
 	var list opList

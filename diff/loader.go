@@ -24,7 +24,7 @@ type loader struct {
 }
 
 func newLoader(l *layout, s space) *loader {
-	r := &loader{walk: walker{l: l}, space: s, free: make(chan *frame, framesAhead)}
+	r := &loader{walk: walker{l: l}, space: s.windowed(l.target), free: make(chan *frame, framesAhead)}
 	for range framesAhead {
 		r.free <- &frame{equal: l.equal}
 	}

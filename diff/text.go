@@ -21,6 +21,11 @@ func (s space) ReadAt(b []byte, addr int64) (int, error) {
 	return s.ref.ReadAt(b, addr)
 }
 
+// windowed reads the space, and a target of so many bytes, through windows.
+func (s space) windowed(target int64) space {
+	return space{newWindow(s.ref, s.refSize), newWindow(s.target, target), s.refSize}
+}
+
 // text is bytes collected from several places of the space.
 type text struct {
 	bytes []byte

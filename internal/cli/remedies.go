@@ -23,7 +23,11 @@ func remedy(err error) string {
 	case errors.As(err, &hinted) && hinted.Hint != "", errors.Is(err, spool.ErrLimit):
 		return ""
 	case errors.Is(err, delta.ErrBase):
-		if !has("--base") {
+		switch {
+		case has("--base"):
+		case has("made from"):
+			return "give that with --base"
+		default:
 			return "inspect tells what the delta was made from; give that with --base"
 		}
 	case errors.Is(err, delta.ErrVerify):

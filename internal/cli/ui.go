@@ -69,11 +69,11 @@ func (u *ui) warn(format string, args ...any) { u.print("warning: "+format, args
 
 func (u *ui) error(err error) {
 	text := err.Error()
-	if errors.Is(err, delta.ErrVerify) || errors.Is(err, delta.ErrBase) {
-		text += "; nothing was changed"
-	}
 	if do := remedy(err); do != "" {
 		text += "; " + do
+	}
+	if errors.Is(err, delta.ErrVerify) || errors.Is(err, delta.ErrBase) {
+		text += "; nothing was changed"
 	}
 	u.print("error: %s", text)
 }
