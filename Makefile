@@ -7,10 +7,10 @@ DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
 FUZZTIME ?= 5s
 export CGO_ENABLED ?= 0
 
-.PHONY: help build release man reference test test-long check fuzz arm64 bench torture install install-plugin clean
+.PHONY: help build release man reference test test-long check fuzz arm64 bench torture install install-plugin uninstall clean
 
 help: ## list the tasks
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## compile docker-delta into bin/
 	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
@@ -47,13 +47,20 @@ bench: ## measure against other tools; PAIR=base for one pair, which prints only
 torture: ## damage, starve and kill it at every point; ONLY=bits,calls for some kinds, which prints only; SAMPLE=100 for a hundredth
 	$(GO) run ./torture $(if $(ONLY),-only $(ONLY),-docs docs) $(if $(SAMPLE),-sample $(SAMPLE)) $(TORTUREFLAGS)
 
-install: build man ## install into PREFIX (/usr/local) and as the plugin `docker delta` of all users
+# It builds nothing, so that root, who often has no Go, can run it.
+install: ## install what `make build man` made into PREFIX (/usr/local), and as the plugin `docker delta` of all users
+	@test -x $(BIN)/docker-delta && test -d $(BIN)/man || { echo "first run: make build man" >&2; exit 1; }
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(BIN)/man/*.1
-	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/lib/docker/cli-plugins/docker-delta
+	install -d $(DESTDIR)$(PREFIX)/lib/docker/cli-plugins
+	ln -sf $(PREFIX)/bin/docker-delta $(DESTDIR)$(PREFIX)/lib/docker/cli-plugins/docker-delta
 
 install-plugin: build ## install only as the plugin `docker delta` of this user
-	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(DOCKER_PLUGINS)/docker-delta
+	install -D -m 0755 $(BIN)/docker-delta $(DOCKER_PLUGINS)/docker-delta
+
+uninstall: ## remove what install has installed
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/docker-delta share/man/man1/docker-delta.1 lib/docker/cli-plugins/docker-delta)
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/docker-delta-*.1
 
 clean: ## remove what build made
 	rm -rf $(BIN) dist

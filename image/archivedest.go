@@ -191,7 +191,7 @@ func namedEntries(entries []entry, refName string) []ocispec.Descriptor {
 func writeArchive(ctx context.Context, r Reference, set *Images, opt *WriteOptions) ([]Result, error) {
 	var w io.Writer = opt.Stdout
 	var f *atomicfile.File
-	if r.Transport != Stdio {
+	if !r.IsStdio() {
 		var err error
 		if f, err = atomicfile.Create(r.Path); err != nil {
 			return nil, err

@@ -203,16 +203,19 @@ func openDaemon(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	d, err := Connect(ctx, *opt)
 	if err != nil {
 		if plain {
-			return nil, hint(fmt.Errorf("there is no file of this name, and the docker daemon cannot be asked: %w", err), "%s", hintOf(err))
+			why := &Error{Err: err}
+			errors.As(err, &why)
+			return nil, hint(fmt.Errorf("there is no file %q, and the docker daemon cannot be asked: %w", truncate(r.Path, 300), why.Err), "%s", why.Hint)
 		}
 		return nil, err
 	}
 	defer d.Close()
 	in, err := d.client.Inspect(ctx, r.Path)
 	if errors.Is(err, dockerapi.ErrNotFound) {
-		err = fmt.Errorf("the docker daemon at %s has no image %q (%w)", d.Address(), truncate(r.Path, 300), ErrNotFound)
+		name := truncate(r.Path, 300)
+		err = fmt.Errorf("the docker daemon at %s has no image %q (%w)", d.Address(), name, ErrNotFound)
 		if plain {
-			err = fmt.Errorf("there is no file of this name, and %w", err)
+			err = fmt.Errorf("there is no file %q, and the docker daemon at %s has no image of that name (%w)", name, d.Address(), ErrNotFound)
 		}
 		return nil, hint(err, "docker images lists what it has; for a registry write docker://%s", r.Path)
 	}
@@ -229,13 +232,6 @@ func openDaemon(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	}
 	t.names = img.Names
 	return t, nil
-}
-
-func hintOf(err error) string {
-	if e := (*Error)(nil); errors.As(err, &e) {
-		return e.Hint
-	}
-	return ""
 }
 
 // export spools docker save's archive and opens it.

@@ -196,7 +196,7 @@ func TestDaemonErrors(t *testing.T) {
 	ctx := context.Background()
 	sock := filepath.Join(t.TempDir(), "docker.sock")
 	_, err := Open(ctx, "some-image:v1", Options{DockerHost: "unix://" + sock})
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), sock) || !strings.Contains(err.Error(), "no file of this name") {
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), sock) || !strings.Contains(err.Error(), `no file "some-image:v1"`) || strings.Count(err.Error(), "start docker there") != 1 {
 		t.Errorf("absent daemon: %v", err)
 	}
 	t.Setenv("DOCKER_HOST", "unix://"+sock)

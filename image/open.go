@@ -107,6 +107,9 @@ func (t *top) one(ctx context.Context, opt *Options) (*opened, error) {
 
 // openTop dispatches on the transport.
 func openTop(ctx context.Context, r Reference, opt *Options) (*top, error) {
+	if r.IsStdio() {
+		return openStream(ctx, "standard input", os.Stdin, r, opt)
+	}
 	switch r.Transport {
 	case DockerDaemon:
 		return openDaemon(ctx, r, opt)
@@ -114,8 +117,6 @@ func openTop(ctx context.Context, r Reference, opt *Options) (*top, error) {
 		return openRegistry(ctx, r, opt)
 	case ContainersStorage:
 		return openStorage(ctx, r, opt)
-	case Stdio:
-		return openStream(ctx, "standard input", os.Stdin, r, opt)
 	}
 	t, err := openPath(ctx, r, opt)
 	if r.Transport == FilePath && errors.Is(err, ErrNotImage) && !looksLikePath(r.raw) {

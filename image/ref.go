@@ -42,6 +42,11 @@ type Reference struct {
 	raw    string
 }
 
+// IsStdio reports the standard input or output: "-", also as the path of an archive.
+func (r Reference) IsStdio() bool {
+	return r.Transport == Stdio || r.Path == "-" && (r.Transport == DockerArchive || r.Transport == OCIArchive)
+}
+
 // String gives the reference as it was written.
 func (r Reference) String() string { return r.raw }
 

@@ -35,17 +35,6 @@ func (s *summer) sum() (sum Sum) {
 	return sum
 }
 
-// SumOf returns the sum of a content.
-func SumOf(b []byte) Sum {
-	var s summer
-	for len(b) > 0 {
-		n := min(len(b), sumChunk)
-		s.add(b[:n])
-		b = b[n:]
-	}
-	return s.sum()
-}
-
 // sumFrom reads n bytes, or all the rest if n is -1, and returns how many there
 // were and their sum.
 func sumFrom(r *bufio.Reader, n int64) (m int64, sum Sum, err error) {

@@ -161,11 +161,31 @@ func (m *maker) baseNumber(l *scanned) int { return slices.Index(m.base.layers, 
 func (m *maker) timesAdvice(rebuilt map[int]bool) {
 	files := m.pulled(func(f *File) bool { return f.Status == Times && !rebuilt[f.Layer] })
 	a := about(Advice{ID: "times",
-		Found:  fmt.Sprintf("In changed layers, nothing differs but the time of %s.", plural(len(files), "file")),
+		Found:  fmt.Sprintf("In changed layers, nothing differs but the times of %s.", filesAndDirectories(files)),
 		Remedy: "Build with SOURCE_DATE_EPOCH set and times rewritten (BuildKit: --output type=image,rewrite-timestamp=true).",
 	}, files)
 	a.Pull = 0 // the layers would have to be pulled all the same
 	m.give(a, files)
+}
+
+// filesAndDirectories counts both: directories have times, too, and are no files.
+func filesAndDirectories(files []*File) string {
+	dirs := 0
+	for _, f := range files {
+		if f.Kind == Directory {
+			dirs++
+		}
+	}
+	text := plural(len(files)-dirs, "file")
+	switch {
+	case dirs == 0:
+		return text
+	case dirs == 1:
+		text += " and 1 directory"
+	default:
+		text += " and " + count(dirs) + " directories"
+	}
+	return strings.TrimPrefix(text, "0 files and ")
 }
 
 // mixedAdvice is about layers most of which the base has in another layer.

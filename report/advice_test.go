@@ -86,6 +86,16 @@ func TestAdviceOnTimesInTheDelta(t *testing.T) {
 	}
 }
 
+// Directories are not counted as files.
+func TestFilesAndDirectories(t *testing.T) {
+	f, d := &File{Kind: Regular}, &File{Kind: Directory}
+	for want, files := range map[string][]*File{"1 file": {f}, "2 files and 1 directory": {f, d, f}, "1 directory": {d}, "2 directories": {d, d}} {
+		if got := filesAndDirectories(files); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestAdviceOnChurn(t *testing.T) {
 	layer := func(seed uint64) []byte {
 		return layerTar(t, file("app", noise(1, 50_000)), file("var/lib/apt/lists/debian_dists", noise(seed, 3000)), file("var/log/dpkg.log", noise(seed+1, 2000)),

@@ -42,8 +42,12 @@ func CreateUnswept(path string) (*File, error) {
 	}
 	f, err := tempfile.Create(filepath.Dir(path), 0o666)
 	if err != nil {
-		if dir := filepath.Dir(path); errors.Is(err, os.ErrNotExist) {
+		dir := filepath.Dir(path)
+		switch failed := (*os.PathError)(nil); {
+		case errors.Is(err, os.ErrNotExist):
 			err = fmt.Errorf("there is no directory %s; make it first", dir)
+		case errors.As(err, &failed): // the temporary name tells nobody anything
+			err = fmt.Errorf("%s: no file can be made in %s: %w", path, dir, failed.Err)
 		}
 		return nil, err
 	}

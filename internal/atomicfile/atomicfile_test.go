@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,5 +119,19 @@ func TestLongName(t *testing.T) {
 	path := filepath.Join(t.TempDir(), strings.Repeat("x", 255))
 	if err := WriteFile(path, []byte("1")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A place that takes no files is named as it was given, without the temporary name
+// that was tried.
+func TestClosedDirectory(t *testing.T) {
+	const closed = "/sys" // to root, too
+	if f, err := os.Create(filepath.Join(closed, "x")); err == nil || !errors.Is(err, os.ErrPermission) {
+		f.Close()
+		t.Skip("there is no directory here that is closed to everybody")
+	}
+	_, err := Create(filepath.Join(closed, "out"))
+	if !errors.Is(err, os.ErrPermission) || !strings.HasPrefix(err.Error(), "/sys/out: ") || strings.Contains(err.Error(), ".tmp") {
+		t.Errorf("%v", err)
 	}
 }

@@ -55,17 +55,18 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
   docker-delta apply app.delta --key release.pub
   docker-delta apply site.delta --image web:v5
   docker-delta apply site.delta --to docker://registry.example/site`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactly("one DELTA"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetGCPercent(50) // hosts that apply are often small
 			a.limitMemory()
-			if to != "" {
-				if _, err := image.ParseDestination(to); err != nil {
-					return usageError{err}
-				}
-			}
 			ctx := cmd.Context()
+			if err := checkResult(to, tags); err != nil {
+				return err
+			}
+			if err := stdinOnce(slices.Concat(bases, args)...); err != nil {
+				return usageError{err}
+			}
 			opt, err := a.imageOptions(&images)
 			if err != nil {
 				return err
@@ -200,7 +201,7 @@ func toWrite(set *delta.RebuiltSet, tags []string) (out image.Images, err error)
 
 // reportApplied tells where the images now are.
 func (a *app) reportApplied(to string, out image.Images, res []image.Result) error {
-	if to == "-" {
+	if isStdout(to) {
 		return nil
 	}
 	if to != "" {

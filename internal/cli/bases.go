@@ -79,7 +79,7 @@ func (a *app) findBases(ctx context.Context, d *delta.Delta, ropt delta.RebuildO
 	}
 	daemon, err := image.Connect(ctx, opt)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the base, %s: %w; or give it with --base", baseName(bases[0]), err)
+		return nil, fmt.Errorf("looking for the base, %s: %w; or give the base with --base", baseName(bases[0]), err)
 	}
 	defer daemon.Close()
 	f := &finder{daemon: daemon}

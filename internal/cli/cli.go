@@ -155,9 +155,9 @@ the right one; 4 verification failed; 5 not signed as required; 130 interrupted.
 	root.Flags().Lookup("version").Usage = "print the version, and what the program was built from and with"
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if strings.HasPrefix(err.Error(), "unknown ") {
-			err = fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+			return usageError{fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())}
 		}
-		return usageError{err}
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	a.flags.register(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.flags.apply(a.ui) }
@@ -165,34 +165,6 @@ the right one; 4 verification failed; 5 not signed as required; 130 interrupted.
 	root.AddCommand(a.push(), a.list(), a.pull(), a.publish())
 	usageErrors(root)
 	return root
-}
-
-// knownCommand refuses words that are no command, and says which one was meant.
-func knownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := "see docker-delta --help"
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return fmt.Errorf("there is no command %q; %s", args[0], hint)
-}
-
-// usageErrors makes every complaint about arguments a usageError.
-func usageErrors(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		}
-	}
-	for _, sub := range c.Commands() {
-		usageErrors(sub)
-	}
 }
 
 // pluginMetadata answers docker's question to its plugins.

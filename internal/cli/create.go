@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -65,6 +66,9 @@ them, whose digest comes back with apply --all.`,
 				return err
 			}
 			if err := checkFormat(c, format); err != nil {
+				return err
+			}
+			if err := stdinOnce(slices.Concat(args, inputs.bases)...); err != nil {
 				return err
 			}
 			if output == "" && push == "" {
@@ -175,7 +179,7 @@ func (a *app) reportCreated(_ context.Context, output string, made *delta.Create
 	if output == "-" {
 		output = "delta"
 	}
-	a.ui.say("%s: %s, %.2f%% of %s (%s)", output, size(made.Size), 100*float64(made.Size)/float64(max(whole, 1)), what, size(whole))
+	a.ui.say("%s: %s, %.2f%% of %s (%s)", output, size(made.Size), percent(made.Size, whole), what, size(whole))
 	return nil
 }
 

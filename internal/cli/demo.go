@@ -30,7 +30,7 @@ second from the first and the delta, and compare. It needs no network and no
 daemon. With --keep, the files stay for further tries.`,
 		Example: `  docker-delta demo
   docker-delta demo --keep /tmp/demo`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir := keep
 			if dir == "" {

@@ -53,7 +53,7 @@ for an estimate.`,
 			case fast && c.Flags().Changed("level"):
 				return errors.New("choose one of --fast and --level")
 			}
-			return nil
+			return stdinOnce(args...)
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,6 +99,7 @@ for an estimate.`,
 				if err != nil {
 					return err
 				}
+				a.ui.say("%s: a page for a browser", html)
 				if !cmd.Flags().Changed("format") {
 					return nil
 				}

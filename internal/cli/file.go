@@ -15,7 +15,7 @@ func (a *app) file() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "file",
 		Short: "Do the same for two plain files",
-		Args:  cobra.NoArgs,
+		Args:  knownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.fileCreate(), a.fileApply())
@@ -32,7 +32,7 @@ func (a *app) fileCreate() *cobra.Command {
 		Use:     "create OLD NEW -o PATCH",
 		Short:   "Write the patch that turns the old file into the new one",
 		Example: `  docker-delta file create app-1.jar app-2.jar -o app.patch`,
-		Args:    exactlyAnd(2, &output),
+		Args:    filesAnd(&output, "an OLD", "a NEW file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := sign.load(a, output); err != nil {
 				return err
@@ -43,10 +43,20 @@ func (a *app) fileCreate() *cobra.Command {
 			}
 			defer closeAll()
 			a.limitMemory()
-			return a.writeSigned(output, &sign, func(w io.Writer) error {
-				return delta.CreateFile(cmd.Context(), w, files[0], files[0].size, files[1], files[1].size,
+			var made counter
+			err = a.writeSigned(output, &sign, func(w io.Writer) error {
+				return delta.CreateFile(cmd.Context(), io.MultiWriter(w, &made), files[0], files[0].size, files[1], files[1].size,
 					delta.FileOptions{Resources: a.resources(), Level: level.level})
 			})
+			if err != nil {
+				return err
+			}
+			name := output
+			if name == "-" {
+				name = "patch"
+			}
+			a.ui.say("%s: %s, %.2f%% of %s (%s)", name, size(int64(made)), percent(int64(made), files[1].size), args[1], size(files[1].size))
+			return nil
 		},
 	}
 	level.register(c)
@@ -64,7 +74,7 @@ func (a *app) fileApply() *cobra.Command {
 		Use:     "apply OLD PATCH -o NEW",
 		Short:   "Rebuild the new file from the old one and a patch",
 		Example: `  docker-delta file apply app-1.jar app.patch -o app-2.jar`,
-		Args:    exactlyAnd(2, &output),
+		Args:    filesAnd(&output, "an OLD file", "its PATCH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "-" {
 				return usageError{errors.New("name a file with -o: nothing may be seen of the result before all of it is verified")}
@@ -92,13 +102,22 @@ func (a *app) fileApply() *cobra.Command {
 	return c
 }
 
-func exactlyAnd(n int, output *string) cobra.PositionalArgs {
+// filesAnd asks for these arguments and for -o.
+func filesAnd(output *string, what ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if *output == "" {
 			return errors.New("name the file to write with -o")
 		}
-		return cobra.ExactArgs(n)(cmd, args)
+		return exactly(what...)(cmd, args)
 	}
+}
+
+// counter counts the bytes that are written to it.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 type sizedFile struct {
@@ -116,7 +135,7 @@ func openFiles(paths ...string) (files []sizedFile, closeAll func(), err error) 
 		f, err := os.Open(path)
 		if err != nil {
 			closeAll()
-			return nil, nil, err
+			return nil, nil, absent(path, err)
 		}
 		st, err := f.Stat()
 		if err == nil && !st.Mode().IsRegular() {

@@ -134,15 +134,25 @@ type imageFlags struct {
 }
 
 func (f *imageFlags) register(c *cobra.Command) {
+	f.registerAccess(c)
+	f.registerPlatform(c)
+	c.Flags().Var(&f.readStore, "read-store", "read images of a local docker daemon from its files: auto, always or never (then by docker save)")
+	_ = c.RegisterFlagCompletionFunc("read-store", fixed("auto", "always", "never"))
+}
+
+// registerPlatform is for commands that choose among the images of an index.
+func (f *imageFlags) registerPlatform(c *cobra.Command) {
+	c.Flags().StringVar(&f.platform, "platform", "", "platform to choose, os/arch[/variant] (default: DOCKER_DEFAULT_PLATFORM, then this machine's)")
+}
+
+// registerAccess is for commands that open registries, and no images.
+func (f *imageFlags) registerAccess(c *cobra.Command) {
 	p := c.Flags()
 	f.set = p
-	p.StringVar(&f.platform, "platform", "", "platform to choose, os/arch[/variant] (default: DOCKER_DEFAULT_PLATFORM, then this machine's)")
 	p.StringVar(&f.authfile, "authfile", "", "file with registry credentials (default: REGISTRY_AUTH_FILE, then as skopeo and docker)")
 	p.StringVar(&f.certDir, "cert-dir", "", "directory with certificates for registries")
 	p.BoolVar(&f.tlsVerify, "tls-verify", true, "require HTTPS and valid certificates of registries")
 	p.BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to registries")
-	p.Var(&f.readStore, "read-store", "read images of a local docker daemon from its files: auto, always or never (then by docker save)")
-	_ = c.RegisterFlagCompletionFunc("read-store", fixed("auto", "always", "never"))
 }
 
 func (a *app) imageOptions(f *imageFlags) (image.Options, error) {

@@ -93,7 +93,7 @@ func (f *inputFlags) read(args []string, stdin io.Reader) ([]pair, error) {
 	if f.list != "-" {
 		file, err := os.Open(f.list)
 		if err != nil {
-			return nil, err
+			return nil, absent(f.list, err)
 		}
 		defer file.Close()
 		r = file

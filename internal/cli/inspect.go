@@ -40,6 +40,8 @@ which add up; OF is what these bytes give, decompressed.`,
 				return errors.New("give one DELTA")
 			case base != "" && !bytes:
 				return errors.New("--base is of use with --bytes")
+			case format != "text" && format != "json" && !strings.Contains(format, "{{"):
+				return errors.New("--format: choose text or json, or write a Go template such as '{{.Size}}'")
 			case top < 0:
 				return errors.New("--top: give a number of rows, 0 for all")
 			}

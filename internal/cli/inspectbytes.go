@@ -83,10 +83,11 @@ func (a *app) execute(format string, v any) error {
 	if err != nil {
 		return usageError{fmt.Errorf("--format: %w", err)}
 	}
-	if err := t.Execute(a.ui.out, v); err != nil {
-		return usageError{fmt.Errorf("--format: %w", err)}
+	var text strings.Builder
+	if err := t.Execute(&text, v); err != nil {
+		return usageError{fmt.Errorf("--format: %w; '{{json .}}' shows all that there is", err)}
 	}
-	return a.ui.result("")
+	return a.ui.result("%s", text.String())
 }
 
 func bytesText(out io.Writer, info *bytesInfo, top int) error {

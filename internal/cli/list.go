@@ -26,7 +26,7 @@ func (a *app) list() *cobra.Command {
 several platforms, those of all platforms are listed, or of --platform.`,
 		Example: `  docker-delta list registry.example/app:v2
   docker-delta list registry.example/app:v2 --format json`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("one IMAGE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt, err := a.registryOptions(&flags)
 			if err != nil {
@@ -50,7 +50,8 @@ several platforms, those of all platforms are listed, or of --platform.`,
 			return listText(a.ui.out, found)
 		},
 	}
-	flags.register(c)
+	flags.registerRemote(c)
+	flags.registerPlatform(c)
 	c.Flags().StringVar(&from, "deltas", "", "repository with the deltas (default: that of the image)")
 	c.Flags().StringVar(&format, "format", "text", "text or json")
 	_ = c.RegisterFlagCompletionFunc("format", fixed("text", "json"))

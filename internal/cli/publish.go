@@ -34,7 +34,7 @@ v1.9-rc1 and v1 are of other kinds.`,
   docker-delta publish registry.example/app:v1.4.0 --last 3 --sign-key release.key
   docker-delta publish registry.example/app:latest --from v1.2.0 --from v1.3.0 --all`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
+			if err := exactly("one IMAGE")(cmd, args); err != nil {
 				return err
 			}
 			switch {
@@ -79,7 +79,8 @@ v1.9-rc1 and v1 are of other kinds.`,
 			return nil
 		},
 	}
-	flags.register(c)
+	flags.registerRemote(c)
+	flags.registerPlatform(c)
 	level.register(c)
 	c.Flags().StringVar(&sign.key, "sign-key", "", "secret key of minisign to sign the deltas with, see sign")
 	c.Flags().StringArrayVar(&opt.From, "from", nil, "tag or digest of an earlier version (may be repeated)")

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/update"
 )
 
@@ -34,20 +33,18 @@ image is never pulled plainly: see publish --sign-key.`,
   docker-delta pull registry.example/app:v3 --dry-run
   docker-delta pull registry.example/app:v3 --key release.pub
   docker-delta pull registry.example/app:v3 --base app-v1.tar --to oci-archive:app-v3.tar`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("one IMAGE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			var err error
 			if opt.Registry, err = a.registryOptions(&flags); err != nil {
 				return err
 			}
-			for _, t := range opt.Names {
-				if _, err := image.NormalizeName(t); err != nil {
-					return usageError{fmt.Errorf("--tag %s: %w", t, err)}
-				}
+			if err := checkResult(opt.To, opt.Names); err != nil {
+				return err
 			}
-			if opt.To == "-" {
-				return usageError{fmt.Errorf("--to -: name a file")}
+			if isStdout(opt.To) {
+				return usageError{fmt.Errorf("--to %s: name a file", opt.To)}
 			}
 			if opt.Trust, err = trust.trust(); err != nil {
 				return err

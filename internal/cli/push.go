@@ -26,6 +26,16 @@ type registryFlags struct {
 
 func (f *registryFlags) register(c *cobra.Command) {
 	f.imageFlags.register(c)
+	f.registerRequests(c)
+}
+
+// registerRemote is for commands that see nothing but registries.
+func (f *registryFlags) registerRemote(c *cobra.Command) {
+	f.registerAccess(c)
+	f.registerRequests(c)
+}
+
+func (f *registryFlags) registerRequests(c *cobra.Command) {
 	c.Flags().IntVar(&f.concurrency, "concurrency", registry.DefaultConcurrency, "how many blobs to send or fetch at once")
 	c.Flags().IntVar(&f.retries, "retry-times", 3, "how often a failed request to a registry is tried again")
 }
@@ -58,7 +68,7 @@ not go along: --sign-key signs the manifest and stores that signature.`,
 		Example: `  docker-delta push app.delta registry.example/app
   docker-delta push app.delta registry.example/app:v1-v2
   docker-delta push app.delta registry.example/app --sign-key release.key`,
-		Args:              cobra.ExactArgs(2),
+		Args:              exactly("a DELTA", "a REPOSITORY"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt, err := a.registryOptions(&flags)
@@ -76,7 +86,7 @@ not go along: --sign-key signs the manifest and stores that signature.`,
 			return a.pushDelta(cmd.Context(), d, args[1], &sign, opt)
 		},
 	}
-	flags.register(c)
+	flags.registerRemote(c)
 	sign.register(c)
 	return c
 }

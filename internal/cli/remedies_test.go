@@ -1,10 +1,17 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/spool"
 )
 
 func TestCreateKeepsItsInputs(t *testing.T) {
@@ -45,5 +52,25 @@ func TestRemedies(t *testing.T) {
 	_, _, stderr = run(t, "-H", "unix:///nonexistent.sock", "create", "a:1", "b:2", "-o", filepath.Join(t.TempDir(), "d"))
 	if strings.Count(stderr, "start docker there") != 1 {
 		t.Errorf("the remedy is not there once: %s", stderr)
+	}
+}
+
+// What the system says without a remedy gets one, and nothing gets two.
+func TestRemediesOfTheSystem(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("writing x: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), "free some space"},
+		{&os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "a user who may do that"},
+		{fmt.Errorf("y: %w", &image.Error{Err: syscall.ENOSPC, Hint: "free some space"}), ""},
+		{&image.Error{Err: syscall.EACCES}, "a user who may do that"},
+		{fmt.Errorf("y: %w", &image.Error{Err: syscall.EACCES, Hint: "choose a place that you may write to"}), ""},
+		{spool.NewRoom(t.TempDir(), 0).Check(math.MaxInt64), ""},
+		{errors.New("x"), ""},
+	} {
+		if got := remedy(c.err); got != c.want && (c.want == "" || !strings.Contains(got, c.want)) {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ The password of an encrypted key is asked for, or taken from ` + passwordVariabl
   docker-delta apply app.delta --key release.pub
   docker-delta sign docker://registry.example/app@sha256:… --key release.key`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
+			if err := exactly("one DELTA")(cmd, args); err != nil {
 				return err
 			}
 			inRegistry := strings.HasPrefix(args[0], registryPrefix)
@@ -78,7 +78,7 @@ The password of an encrypted key is asked for, or taken from ` + passwordVariabl
 			return a.signFile(args[0], &flags)
 		},
 	}
-	remote.register(c)
+	remote.registerRemote(c)
 	c.Flags().StringVar(&flags.key, "key", "", "secret key of minisign")
 	c.Flags().StringVar(&attach, "attach", "", "file with a signature to store in the registry")
 	flags.registerComment(c)
@@ -92,7 +92,7 @@ const registryPrefix = string(image.Registry) + "://"
 func (a *app) signFile(path string, flags *signFlags) error {
 	st, err := os.Stat(path)
 	if err != nil {
-		return err
+		return absent(path, err)
 	}
 	path = strings.TrimRight(path, "/")
 	if err := flags.load(a, path); err != nil {

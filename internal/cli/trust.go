@@ -161,7 +161,11 @@ func (a *app) showSigners(by []signature.Signer) {
 // openWith opens a package; "-" is read to a temporary file first.
 func (a *app) openWith(ctx context.Context, path string, opt delta.OpenOptions) (*delta.Delta, error) {
 	if path != "-" {
-		return delta.OpenSigned(ctx, path, opt)
+		d, err := delta.OpenSigned(ctx, path, opt)
+		if err != nil {
+			return nil, noDelta(path, err)
+		}
+		return d, nil
 	}
 	f, err := spool.NewDir(a.flags.tempDir, a.flags.maxTempBytes).Create()
 	if err != nil {

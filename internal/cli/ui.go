@@ -142,6 +142,9 @@ func (u *ui) done() {
 	}
 }
 
+// percent is the share that n has of whole.
+func percent(n, whole int64) float64 { return 100 * float64(n) / float64(max(whole, 1)) }
+
 // size writes bytes for people.
 func size(n int64) string {
 	const unit = 1000

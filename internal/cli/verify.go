@@ -23,7 +23,7 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 		Example: `  docker-delta verify app.delta
   docker-delta verify app.delta --base app:v1
   docker-delta verify app.delta --key release.pub`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactly("one DELTA"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()

@@ -16,14 +16,14 @@ import (
 )
 
 // containerImage writes an oci-archive with an image for each Linux platform:
-// nothing but the program and the directory for temporary files.
-func (r *release) containerImage(programs map[platform][]byte) error {
+// the program, a directory for temporary files, and licences.
+func (r *release) containerImage(programs map[platform][]byte, manual []file) error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, p := range r.targets {
 		if p.OS != "linux" {
 			continue
 		}
-		img, err := r.image(p, programs[p])
+		img, err := r.image(p, programs[p], manual)
 		if err != nil {
 			return err
 		}
@@ -56,9 +56,18 @@ func (r *release) containerImage(programs map[platform][]byte) error {
 	return r.write("docker-delta_"+r.version+".oci.tar", data)
 }
 
-// image is the program alone.
-func (r *release) image(p platform, program []byte) (v1.Image, error) {
-	content, err := r.tar([]file{{"tmp/", nil, 0o1777}, {"usr/", nil, 0o755}, {"usr/bin/", nil, 0o755}, {"usr/bin/docker-delta", program, 0o755}})
+// image is the program, and the licences that go with it.
+func (r *release) image(p platform, program []byte, manual []file) (v1.Image, error) {
+	const doc = "usr/share/doc/docker-delta/"
+	files := []file{{"tmp/", nil, 0o1777}, {"usr/", nil, 0o755}, {"usr/bin/", nil, 0o755}, {"usr/bin/docker-delta", program, 0o755},
+		{"usr/share/", nil, 0o755}, {"usr/share/doc/", nil, 0o755}, {doc, nil, 0o755}}
+	for _, f := range manual {
+		if f.name == "LICENSE" || f.name == thirdParty {
+			f.name = doc + f.name
+			files = append(files, f)
+		}
+	}
+	content, err := r.tar(files)
 	if err != nil {
 		return nil, err
 	}

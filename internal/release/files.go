@@ -23,7 +23,7 @@ type file struct {
 }
 
 // manual is what comes with the program: man pages, completions for shells, the
-// licence and the first page of the documentation.
+// licences and the first page of the documentation.
 func (r *release) manual(ctx context.Context) ([]file, error) {
 	dir, err := os.MkdirTemp("", "release-")
 	if err != nil {
@@ -63,6 +63,11 @@ func (r *release) manual(ctx context.Context) ([]file, error) {
 		}
 		files = append(files, file{name, data, 0o644})
 	}
+	texts, err := r.licences(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("licences: %w", err)
+	}
+	files = append(files, file{thirdParty, texts, 0o644})
 	sort.Slice(files, func(i, j int) bool { return files[i].name < files[j].name })
 	return files, nil
 }

@@ -1,6 +1,6 @@
 // Command release makes everything that a release consists of, in one directory:
 // static programs for all platforms in archives with their manual, Debian packages,
-// a container image built from scratch, a bill of materials and checksums.
+// a container image built from scratch, licences, bills of materials and checksums.
 //
 //	go run ./internal/release -version v1.2.3 -out dist
 //
@@ -46,15 +46,26 @@ type release struct {
 
 func main() {
 	var r release
-	var only string
+	var only, licences string
 	flag.StringVar(&r.version, "version", "", "version to name (default: what git describe says)")
 	flag.StringVar(&r.out, "out", "dist", "directory to write, emptied first")
 	flag.StringVar(&only, "platforms", "", "platforms, with commas, as os/arch (default: all)")
+	flag.StringVar(&licences, "licences", "", "write the licences of third parties to this file, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := r.prepare(only); err != nil {
 		fatal(err)
+	}
+	if licences != "" {
+		text, err := r.licences(ctx)
+		if err == nil {
+			err = os.WriteFile(licences, text, 0o644)
+		}
+		if err != nil {
+			fatal(err)
+		}
+		return
 	}
 	if err := r.make(ctx); err != nil {
 		fatal(err)
@@ -145,7 +156,7 @@ func (r *release) make(ctx context.Context) error {
 			}
 		}
 	}
-	if err := r.containerImage(programs); err != nil {
+	if err := r.containerImage(programs, manual); err != nil {
 		return fmt.Errorf("container image: %w", err)
 	}
 	return r.checksums()

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
 	"github.com/docker-delta/docker-delta/internal/testrig"
 )
 
@@ -29,7 +31,7 @@ func testRelease(t *testing.T) *release {
 // The parts that take a program are made of a small one, for speed.
 var (
 	testProgram = []byte("#!/bin/sh\necho a program\n")
-	testManual  = []file{{"LICENSE", []byte("licence"), 0o644}, {"completion/bash/docker-delta", []byte("complete"), 0o644},
+	testManual  = []file{{"LICENSE", []byte("licence"), 0o644}, {thirdParty, []byte("licences"), 0o644}, {"completion/bash/docker-delta", []byte("complete"), 0o644},
 		{"man/docker-delta.1", []byte(".TH DOCKER-DELTA 1\n"), 0o644}}
 )
 
@@ -128,7 +130,7 @@ func TestDebianPackage(t *testing.T) {
 		made[i] = data
 		list := testrig.Run(t, "dpkg-deb", "-c", name)
 		for _, want := range []string{"./usr/bin/docker-delta\n", "./usr/libexec/docker/cli-plugins/docker-delta -> /usr/bin/docker-delta",
-			"./usr/share/man/man1/docker-delta.1.gz", "./usr/share/bash-completion/completions/docker-delta", "./usr/share/doc/docker-delta/copyright"} {
+			"./usr/share/man/man1/docker-delta.1.gz", "./usr/share/bash-completion/completions/docker-delta", "./usr/share/doc/docker-delta/copyright", "./usr/share/doc/docker-delta/" + thirdParty} {
 			if !strings.Contains(list+"\n", want) {
 				t.Errorf("no %q in\n%s", want, list)
 			}
@@ -150,13 +152,51 @@ func TestDebianVersion(t *testing.T) {
 	}
 }
 
+// Whoever gets the program gets the licences of all that it was made from.
+func TestLicences(t *testing.T) {
+	r := testRelease(t)
+	r.targets = r.targets[:1]
+	text, err := r.licences(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\ngithub.com/spf13/cobra v", "\ngithub.com/cyphar/filepath-securejoin v", "\nrecipe/internal/zlibenc in docker-delta, LICENSE.zlib\n",
+		"Redistributions in binary form must reproduce", "Mozilla Public License"} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("no %q", want)
+		}
+	}
+	img, err := r.image(r.targets[0], testProgram, testManual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := mutate.Extract(img)
+	defer content.Close()
+	found := 0
+	for tr := tar.NewReader(content); ; {
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(h.Name, "usr/share/doc/docker-delta/LICENSE") {
+			found++
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d licences in the image", found)
+	}
+}
+
 // Skopeo reads the image, of every platform, with its program.
 func TestContainerImage(t *testing.T) {
 	testrig.Program(t, "skopeo")
 	var made [2][]byte
 	for i := range made {
 		r := testRelease(t)
-		if err := r.containerImage(map[platform][]byte{r.targets[0]: testProgram, r.targets[1]: testProgram}); err != nil {
+		if err := r.containerImage(map[platform][]byte{r.targets[0]: testProgram, r.targets[1]: testProgram}, testManual); err != nil {
 			t.Fatal(err)
 		}
 		name := filepath.Join(r.out, "docker-delta_v1.2.3-rc1.oci.tar")

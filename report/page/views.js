@@ -43,7 +43,7 @@ function showHere() {
       const label = n.name + (n.dir ? "/" : "");
       return canEnter(n) || n.file ? make("button", { type: "button", class: "link", title: n.path, onclick: function () { map.act(n); } }, label) : label;
     } },
-    { key: "what", label: "What", minor: true, width: "210", value: describe, show: describe },
+    { key: "what", label: "What", minor: true, width: "270", value: describe, show: describe },
     { key: map.measure, label: measureLabels[map.measure], num: true, width: "96", show: function (n) { return n[map.measure] ? bytes(n[map.measure]) : "–"; } },
     shareColumn(function () { return map.here[map.measure]; }),
   ].concat(rest.map(function (m) {
