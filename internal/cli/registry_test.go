@@ -207,10 +207,11 @@ func TestRegistryUsage(t *testing.T) {
 		{[]string{"publish", "localhost:1/app:v1", "--last", "1", "--max-percent", "0"}, "--max-percent"},
 		{[]string{"publish", "localhost:1/app:v1", "--last", "1", "--format", "x"}, "text or json"},
 		{[]string{"list", "localhost:1/app:v1", "--format", "x"}, "text or json"},
-		{[]string{"list"}, "accepts 1 arg"},
+		{[]string{"list"}, "give one IMAGE"},
 		{[]string{"pull", "localhost:1/app:v1", "--retry-times", "-1"}, "--retry-times"},
 		{[]string{"pull", "localhost:1/app:v1", "--tag", "A B"}, "--tag"},
 		{[]string{"pull", "localhost:1/app:v1", "--to", "-"}, "name a file"},
+		{[]string{"pull", "localhost:1/app:v1", "--to", "oci-archive:-"}, "name a file"},
 		{[]string{"create", "a", "b", "--push", "localhost:1/app", "-o", "-"}, "standard output"},
 		{[]string{"create", "a", "b"}, "--push"},
 	} {
