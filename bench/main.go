@@ -12,7 +12,8 @@
 //	go run ./bench -wire                # bytes on the wire: docker pull, docker-delta pull
 //
 // Tools that are not installed are left out, and named. Every rebuilt file is
-// checked by its hash. Nothing is reported that was not measured in this run.
+// checked by its hash. Nothing is reported that was not measured in this run, or
+// in one that -after names, which the page then says.
 package main
 
 import (

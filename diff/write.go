@@ -19,6 +19,7 @@ type copyWriter struct {
 	ways   *choice[*code.CopyEncoder] // of this section, once it has copies
 	model  *predict.Model             // of the running group
 	before []byte                     // scratch: old bytes of a segment and those behind
+	pred   [chunkSize]byte            // scratch
 }
 
 // frame codes the copies of a frame.
@@ -82,12 +83,12 @@ func (w *copyWriter) write(at int64, pred, actual []byte) error {
 
 // predicted codes a copy whose bytes a model foretells from the old ones.
 func (w *copyWriter) predicted(g segment, old, actual []byte) error {
-	var pred [chunkSize]byte
 	for c := int64(0); c < g.n; c += chunkSize {
 		n := min(chunkSize, g.n-c)
-		w.model.Predict(pred[:n], old[c:min(c+n+predict.Lookahead, int64(len(old)))],
+		pred := w.pred[:n]
+		w.model.Predict(pred, old[c:min(c+n+predict.Lookahead, int64(len(old)))],
 			g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
-		if err := w.write(g.at+c, pred[:n], actual[c:c+n]); err != nil {
+		if err := w.write(g.at+c, pred, actual[c:c+n]); err != nil {
 			return err
 		}
 		w.model.Update(actual[c : c+n])

@@ -92,7 +92,7 @@ func (e *MissingError) Error() string {
 	case e.Digest != "":
 		s += fmt.Sprintf(" (%s)", e.Digest)
 	}
-	if e.Hint != "" && !strings.HasSuffix(s, "; "+e.Hint) {
+	if e.Hint != "" {
 		s += "; " + e.Hint
 	}
 	return s

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
@@ -74,16 +73,6 @@ them, whose digest comes back with apply --all.`,
 			if output == "" && push == "" {
 				return errors.New("name the file to write with -o FILE (- for the standard output), or a repository with --push")
 			}
-			if out, err := os.Stat(output); err == nil {
-				for _, arg := range args {
-					_, path, _ := strings.Cut(arg, ":") // oci-archive:PATH
-					for _, p := range []string{arg, path} {
-						if in, err := os.Stat(p); err == nil && os.SameFile(in, out) {
-							return fmt.Errorf("-o %s would overwrite an image that the delta is made from; name another file", output)
-						}
-					}
-				}
-			}
 			if inputs.bundles() && len(tags) > 0 {
 				return errors.New("--tag names one target; with several, name them in the --list")
 			}
@@ -107,6 +96,9 @@ them, whose digest comes back with apply --all.`,
 			ctx := cmd.Context()
 			pairs, err := inputs.read(args, a.stdin)
 			if err != nil {
+				return err
+			}
+			if err := keepsInputs(output, inputs.files(pairs)...); err != nil {
 				return err
 			}
 			in, opened, err := inputs.open(ctx, pairs, opt)

@@ -82,29 +82,28 @@ for an estimate.`,
 				a.ui.done()
 				return err
 			}
-			if html == "-" {
+			page := func(w io.Writer) error {
 				if err := look(); err != nil {
 					return err
 				}
-				return r.HTML(a.ui.out)
+				return r.HTML(w)
 			}
-			if html != "" {
+			switch html {
+			case "":
+				if err := look(); err != nil {
+					return err
+				}
+			case "-":
+				return page(a.ui.out)
+			default:
 				// The file comes first: where it cannot be, no work is done.
-				err := a.writeFile(html, func(w io.Writer) error {
-					if err := look(); err != nil {
-						return err
-					}
-					return r.HTML(w)
-				})
-				if err != nil {
+				if err := a.writeFile(html, page); err != nil {
 					return err
 				}
 				a.ui.say("%s: a page for a browser", html)
 				if !cmd.Flags().Changed("format") {
 					return nil
 				}
-			} else if err := look(); err != nil {
-				return err
 			}
 			if format == "json" {
 				return r.JSON(a.ui.out)

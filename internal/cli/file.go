@@ -34,6 +34,9 @@ func (a *app) fileCreate() *cobra.Command {
 		Example: `  docker-delta file create app-1.jar app-2.jar -o app.patch`,
 		Args:    filesAnd(&output, "an OLD", "a NEW file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := keepsInputs(output, args...); err != nil {
+				return err
+			}
 			if err := sign.load(a, output); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,6 +127,40 @@ func (f *inputFlags) read(args []string, stdin io.Reader) ([]pair, error) {
 		return nil, usageError{fmt.Errorf("%s names no image", f.list)}
 	}
 	return list, nil
+}
+
+// files lists where the images lie that are files.
+func (f *inputFlags) files(pairs []pair) (list []string) {
+	refs := slices.Clone(f.bases)
+	for _, p := range pairs {
+		refs = append(refs, p.base, p.target)
+	}
+	for _, ref := range refs {
+		r, err := image.ParseReference(ref)
+		if err != nil {
+			continue // which opening will report
+		}
+		switch r.Transport {
+		case image.FilePath, image.DockerArchive, image.OCIArchive:
+			list = append(list, r.Path)
+		}
+	}
+	return list
+}
+
+// keepsInputs refuses a result in the place of one of the files that it is made
+// from.
+func keepsInputs(output string, inputs ...string) error {
+	out, err := os.Stat(output)
+	if err != nil {
+		return nil
+	}
+	for _, path := range inputs {
+		if in, err := os.Stat(path); err == nil && os.SameFile(in, out) {
+			return usageError{fmt.Errorf("-o %s would overwrite what the delta is made from; name another file", output)}
+		}
+	}
+	return nil
 }
 
 // open opens every image of the pairs once. The caller closes them, also after

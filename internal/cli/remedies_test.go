@@ -19,10 +19,21 @@ func TestCreateKeepsItsInputs(t *testing.T) {
 	if err := os.WriteFile(in, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{in, "oci-archive:" + in} {
-		code, _, stderr := run(t, "create", name, "v2.tar", "-o", in)
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte("- "+in+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"create", in, "v2.tar"},
+		{"create", "oci-archive:" + in, "v2.tar"},
+		{"create", "--base", in, "--base", "v0.tar", "v2.tar"},
+		{"create", "--pair", "v1.tar=" + in},
+		{"create", "--list", list},
+		{"file", "create", in, "v2.tar"},
+	} {
+		code, _, stderr := run(t, append(args, "-o", in)...)
 		if code != 2 || !strings.Contains(stderr, "would overwrite") {
-			t.Errorf("%s: exit %d, %s", name, code, stderr)
+			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
 	}
 }
