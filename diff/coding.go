@@ -39,10 +39,12 @@ func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
 		all = append(all, g.params...)
 		notes.add(g.new.Off, g.new.Len, 8*float64(len(g.params)))
 	}
-	coders := level.coders()
-	params, err := code.CompressBytes(all, coders[len(coders)-1])
-	if err != nil {
-		return err
+	var params []byte // none if there is nothing to code
+	if len(all) > 0 {
+		coders := level.coders()
+		if params, err = code.CompressBytes(all, coders[len(coders)-1]); err != nil {
+			return err
+		}
 	}
 	w.WriteByte(version)
 	for _, n := range []int64{l.target, l.refSize, int64(best.out.Len()), int64(len(params))} {
@@ -115,9 +117,11 @@ func readParams(r io.Reader, n int, l *layout) error {
 	for _, g := range l.groups {
 		size += g.size
 	}
-	all, err := code.DecompressBytes(coded, size)
-	if err != nil {
-		return err
+	var all []byte
+	if len(coded) > 0 {
+		if all, err = code.DecompressBytes(coded, size); err != nil {
+			return err
+		}
 	}
 	if len(all) != size {
 		return fmt.Errorf("%w: %d bytes of parameters, not %d", ErrCorrupt, len(all), size)

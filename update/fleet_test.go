@@ -78,6 +78,7 @@ func TestDownloads(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "downloads")
 	opt := Options{Registry: r.options(), To: "oci:" + filepath.Join(t.TempDir(), "out"), Bases: []string{hold(t, 1)}, Downloads: dir, NoFallback: true}
 	opt.Registry.Retries = 0
+	opt.Registry.Concurrency = 1 // what came before the cut is whole
 	plan, err := Find(t.Context(), r.name("v2"), opt)
 	if err != nil {
 		t.Fatal(err)

@@ -37,11 +37,12 @@ func CompressBytes(b []byte, coder Coder) ([]byte, error) {
 		err := m.close()
 		return buf.Bytes(), err
 	}
-	z, err := newZstdWriter(nil)
-	if err != nil {
+	z := &zstdWriter{w: &buf}
+	if _, err := z.Write(b); err != nil {
 		return nil, err
 	}
-	return z.EncodeAll(b, buf.Bytes()), nil
+	err := z.Close()
+	return buf.Bytes(), err
 }
 
 // DecompressBytes gives back what [CompressBytes] coded, unless that is longer

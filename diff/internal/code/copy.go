@@ -38,8 +38,7 @@ func NewCopyEncoder(w io.Writer, coder Coder) (*CopyEncoder, error) {
 	case Lean:
 		return &CopyEncoder{newLeanCopyCoder(newRangeEncoder(w))}, nil
 	}
-	c, err := newZstdCopyEncoder(w)
-	return &CopyEncoder{c}, err
+	return &CopyEncoder{newZstdCopyEncoder(w)}, nil
 }
 
 // Write codes actual, given pred. pos is the offset of the run in the target:

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // The plain form of copies inside zstd is a sequence of blocks. A block is the
@@ -24,15 +22,14 @@ const zstdBlock = 1 << 16
 const maxGap = 1 << 62
 
 type zstdCopyEncoder struct {
-	z    *zstd.Encoder
+	z    *zstdWriter
 	gap  uint64
 	gaps []byte // of this block, as varints
 	diff []byte
 }
 
-func newZstdCopyEncoder(w io.Writer) (*zstdCopyEncoder, error) {
-	z, err := newZstdWriter(w)
-	return &zstdCopyEncoder{z: z}, err
+func newZstdCopyEncoder(w io.Writer) *zstdCopyEncoder {
+	return &zstdCopyEncoder{z: &zstdWriter{w: w}}
 }
 
 func (e *zstdCopyEncoder) write(_ int64, pred, actual []byte) error {

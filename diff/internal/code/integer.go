@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // MaxFields is the number of fields that a stream of integers may have.
@@ -18,7 +16,7 @@ const MaxFields = 64
 // follow the numbers written before them.
 type IntEncoder struct {
 	m   intCoder
-	z   *zstd.Encoder
+	z   *zstdWriter
 	buf []byte
 }
 
@@ -34,8 +32,7 @@ func NewIntEncoder(w io.Writer, coder Coder) (*IntEncoder, error) {
 	case Lean:
 		return &IntEncoder{m: newLeanInts(newRangeEncoder(w))}, nil
 	}
-	z, err := newZstdWriter(w)
-	return &IntEncoder{z: z}, err
+	return &IntEncoder{z: &zstdWriter{w: w}}, nil
 }
 
 // Write codes v, a number of the given field, which is less than [MaxFields].

@@ -3,8 +3,6 @@ package code
 import (
 	"bufio"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // Around is what both sides know about the place of a literal. Everything in
@@ -49,8 +47,7 @@ func NewLiteralEncoder(w io.Writer, coder Coder) (*LiteralEncoder, error) {
 	case Lean:
 		return &LiteralEncoder{newLeanLiteralCoder(newRangeEncoder(w))}, nil
 	}
-	z, err := newZstdWriter(w)
-	return &LiteralEncoder{zstdLiteralEncoder{z}}, err
+	return &LiteralEncoder{zstdLiteralEncoder{&zstdWriter{w: w}}}, nil
 }
 
 // Write codes lit. Nothing is kept or changed of what is passed in.
@@ -103,7 +100,7 @@ func (d *LiteralDecoder) Decode(a Around, dst []byte) error { return d.c.decode(
 // Bits is as [CopyEncoder.Bits] for what was read so far.
 func (d *LiteralDecoder) Bits() float64 { return d.c.bits() }
 
-type zstdLiteralEncoder struct{ z *zstd.Encoder }
+type zstdLiteralEncoder struct{ z *zstdWriter }
 
 func (e zstdLiteralEncoder) write(_ Around, lit []byte) error {
 	_, err := e.z.Write(lit)
