@@ -29,6 +29,15 @@ func (l Level) coders() []code.Coder {
 	return []code.Coder{code.Full}
 }
 
+// numberCoders are the ways in which a level codes operations and parameters: so
+// few bytes that mixing them is quick at any level.
+func (l Level) numberCoders() []code.Coder {
+	if l == Fast {
+		return Default.coders()
+	}
+	return l.coders()
+}
+
 // budget is the work that decoding one kind of stream of the layout may take.
 func (l *layout) budget() int64 { return workFloor + l.target/workShare }
 
@@ -54,9 +63,9 @@ type way[E encoder] struct {
 	notes ledger // what the coded bytes are for
 }
 
-func newChoice[E encoder](level Level, budget int64, open func(io.Writer, code.Coder) (E, error)) (*choice[E], error) {
+func newChoice[E encoder](coders []code.Coder, budget int64, open func(io.Writer, code.Coder) (E, error)) (*choice[E], error) {
 	c := &choice[E]{budget: budget}
-	for _, coder := range level.coders() {
+	for _, coder := range coders {
 		w := new(way[E])
 		var err error
 		if w.e, err = open(&w.out, coder); err != nil {

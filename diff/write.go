@@ -31,7 +31,7 @@ func (w *copyWriter) frame(f *frame) error {
 		}
 		if w.ways == nil {
 			var err error
-			if w.ways, err = newChoice(w.level, w.budget, code.NewCopyEncoder); err != nil {
+			if w.ways, err = newChoice(w.level.coders(), w.budget, code.NewCopyEncoder); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,7 @@ func (w *literalWriter) frame(f *frame) error {
 		}
 		if w.ways == nil {
 			var err error
-			if w.ways, err = newChoice(w.level, w.budget, code.NewLiteralEncoder); err != nil {
+			if w.ways, err = newChoice(w.level.coders(), w.budget, code.NewLiteralEncoder); err != nil {
 				return err
 			}
 		}
