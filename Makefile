@@ -27,7 +27,7 @@ reference: ## write docs/reference/commands.md anew, after a change of commands 
 test: export CGO_ENABLED = 1
 test: ## run all tests, the long ones shortened, with the race detector (needs a C compiler) but for coders and whole programs
 	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -vE '/recipe(/|$$)|/diff/internal/|/internal/cli$$')
-	$(GO) test -short -timeout 20m ./recipe/... ./diff/internal/... ./internal/cli
+	$(GO) test -short -timeout 20m ./internal/cli ./recipe/... ./diff/internal/...
 
 test-long: ## run the long tests of the engine at full length, without the race detector
 	$(GO) test -timeout 20m ./delta ./diff/... ./format ./layer ./recipe/internal/goflate ./recipe/internal/zstdenc
