@@ -40,7 +40,7 @@ func FuzzDeltas(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.remote.Client = fake{list, rest}
+		r.remote.Client = bounded{fake{list, rest}}
 		entries, err := r.Deltas(t.Context(), diffID)
 		if err != nil {
 			return
