@@ -22,7 +22,7 @@ import (
 
 // hostile is a package that somebody made by hand: metadata in the coded form, and a
 // description that fits it but for what change does. All digests hold.
-func hostile(t *testing.T, metadata []byte, change func(c *format.Config, blob func([]byte) digest.Digest)) []byte {
+func hostile(t testing.TB, metadata []byte, change func(c *format.Config, blob func([]byte) digest.Digest)) []byte {
 	t.Helper()
 	coded, err := pack(context.Background(), metadata, Fast)
 	if err != nil {

@@ -172,18 +172,53 @@ func (l *rebuiltLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
 	return l.work.produce(ctx, l, "rebuild", l.entry.DiffID, l.entry.Size, func(ctx context.Context, w io.Writer) error { return l.work.decode(ctx, l.n, w) }), nil
 }
 
+// decompress gives the plain bytes of a carried blob. The blob has its digest, so
+// what cannot be decompressed is damage of whoever made the package, unless reading
+// it failed.
 func decompress(w io.Writer, blob *io.SectionReader) error {
-	prefix := make([]byte, min(16, blob.Size()))
+	prefix := make([]byte, min(recipe.SniffLen, blob.Size()))
 	if _, err := blob.ReadAt(prefix, 0); err != nil && err != io.EOF {
 		return err
 	}
-	r, err := recipe.NewReader(recipe.Sniff(prefix), io.NewSectionReader(blob, 0, blob.Size()))
+	in := &noting{r: io.NewSectionReader(blob, 0, blob.Size())}
+	r, err := recipe.NewReader(recipe.Sniff(prefix), in)
 	if err != nil {
-		return err
+		return in.explain(err)
 	}
 	defer r.Close()
-	_, err = io.Copy(w, r)
+	_, err = io.Copy(w, readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		return n, in.explain(err)
+	}))
 	return err
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// noting remembers why reading failed, to tell that from damage.
+type noting struct {
+	r   io.Reader
+	err error
+}
+
+func (n *noting) Read(p []byte) (int, error) {
+	k, err := n.r.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return k, err
+}
+
+func (n *noting) explain(err error) error {
+	switch {
+	case err == nil, err == io.EOF:
+		return err
+	case n.err != nil:
+		return n.err
+	}
+	return fmt.Errorf("%w: a compressed layer: %w", format.ErrCorrupt, err)
 }
 
 // Compressed rewraps the layer as the target's manifest has it.

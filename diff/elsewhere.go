@@ -27,6 +27,9 @@ const (
 	anchorRate       = 5 // one anchor in 1<<anchorRate bytes
 	elsewhereMaxSize = 1 << 23
 	elsewhereChunk   = 1 << 20
+	// maxProbes bounds how many slots are looked at for an anchor: data can be made
+	// whose anchors all want the same one. What finds none is not looked for.
+	maxProbes = 256
 )
 
 // newElsewhere makes room for the anchors of total bytes.
@@ -42,20 +45,23 @@ func newElsewhere(total int64) *elsewhere {
 	return e
 }
 
-// slot returns where the hash stands, or the free slot where it would.
+// slot returns where the hash stands, or the free slot where it would, or -1.
 func (e *elsewhere) slot(hash uint64) int {
-	for i := int(hash * 0x9E3779B97F4A7C15 >> e.shift); ; i = (i + 1) & (len(e.hashes) - 1) {
+	i := int(hash * 0x9E3779B97F4A7C15 >> e.shift)
+	for range maxProbes {
 		if h := e.hashes[i]; h == 0 || h == hash {
 			return i
 		}
+		i = (i + 1) & (len(e.hashes) - 1)
 	}
+	return -1
 }
 
 // want notes what is looked for: an anchor of the target. Anchors come in the
 // order of their addresses, and before notes are taken.
 func (e *elsewhere) want(a anchor) {
 	i := e.slot(a.hash)
-	if e.hashes[i] != 0 || a.hash == 0 || e.used > len(e.hashes)/4*3 {
+	if i < 0 || e.hashes[i] != 0 || a.hash == 0 || e.used > len(e.hashes)/4*3 {
 		return
 	}
 	e.used++
@@ -66,7 +72,7 @@ func (e *elsewhere) want(a anchor) {
 // note tells of an anchor somewhere in the space.
 func (e *elsewhere) note(a anchor) {
 	i := e.slot(a.hash)
-	if e.hashes[i] == 0 {
+	if i < 0 || e.hashes[i] == 0 {
 		return
 	}
 	for at := &e.at[i]; ; {
@@ -79,7 +85,7 @@ func (e *elsewhere) note(a anchor) {
 // find returns the lowest address behind the span of an anchor that is looked
 // for, or -1.
 func (e *elsewhere) find(hash uint64) int64 {
-	if i := e.slot(hash); e.hashes[i] != 0 {
+	if i := e.slot(hash); i >= 0 && e.hashes[i] != 0 {
 		return e.at[i].Load()
 	}
 	return -1

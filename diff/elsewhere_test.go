@@ -60,3 +60,58 @@ func TestFoundElsewhere(t *testing.T) {
 		t.Errorf("%d bytes are copied from where nothing was to be looked for (%v)", st.Equal, err)
 	}
 }
+
+// Anchors that all want one slot make no long walks, and those that found room
+// are still found.
+func TestHostileAnchors(t *testing.T) {
+	inverse := uint64(0x9E3779B97F4A7C15)
+	for range 5 {
+		inverse *= 2 - 0x9E3779B97F4A7C15*inverse
+	}
+	e := newElsewhere(1 << 20)
+	const n = 20_000
+	for i := range uint64(n) {
+		a := anchor{(i + 1) * inverse, int64(i)}
+		e.want(a)
+		if at := e.find(a.hash); at != int64(i) && i < maxProbes || at >= 0 && i >= maxProbes {
+			t.Fatalf("anchor %d is found at %d", i, at)
+		}
+	}
+	for i, h := range e.hashes {
+		home := int(h * 0x9E3779B97F4A7C15 >> e.shift)
+		if h != 0 && (i-home)&(len(e.hashes)-1) >= maxProbes {
+			t.Fatalf("an anchor is %d slots from its own", i-home)
+		}
+	}
+	if e.used != maxProbes {
+		t.Errorf("%d of %d anchors are looked for", e.used, n)
+	}
+}
+
+// Data of which every byte ends an anchor gives a bounded list.
+func TestHostileDensity(t *testing.T) {
+	const rate, n = anchorRate, 1 << 16
+	r := rand.New(rand.NewPCG(29, 29))
+	mask := uint64(1<<rate-1) << (32 - rate)
+	b, h := make([]byte, 0, n), uint64(0)
+	dense := 0
+	for len(b) < n {
+		c := byte(r.Uint32())
+		for range 2000 {
+			if (h<<1+gear[c])&mask == 0 {
+				break
+			}
+			c = byte(r.Uint32())
+		}
+		if h = h<<1 + gear[c]; h&mask == 0 {
+			dense++
+		}
+		b = append(b, c)
+	}
+	if dense < n/2 {
+		t.Fatalf("%d of %d places are anchors, which is not what this test means", dense, n)
+	}
+	if got := len(appendAnchors(nil, b, 0, rate)); got > maxDense*(n>>rate)+minDense || got == 0 {
+		t.Errorf("%d anchors of %d bytes", got, n)
+	}
+}

@@ -10,6 +10,12 @@ import "encoding/binary"
 // anchorSpan is the number of bytes that an anchor's hash covers.
 const anchorSpan = 32
 
+// What bounds the anchors of a run: a multiple of what is expected, and a few more.
+const (
+	maxDense = 8
+	minDense = 64
+)
+
 var gear = func() (t [256]uint64) {
 	x := uint64(0x243F6A8885A308D3)
 	for i := range t { // splitmix64 (Vigna, public domain)
@@ -30,7 +36,8 @@ type anchor struct {
 
 // appendAnchors notes the anchors of b, whose first byte has the offset base:
 // one in 1<<rate places on average. In repetitive data a hash that comes again
-// at once is skipped.
+// at once is skipped. Of data that is made to have more anchors than maxDense times
+// that, only so many are noted.
 func appendAnchors(list []anchor, b []byte, base int64, rate uint) []anchor {
 	if len(b) < anchorSpan {
 		return list
@@ -41,6 +48,7 @@ func appendAnchors(list []anchor, b []byte, base int64, rate uint) []anchor {
 	for _, c := range b[:anchorSpan-1] {
 		h = h<<1 + gear[c]
 	}
+	room := len(list) + maxDense*(len(b)>>rate) + minDense
 	last, lastAt := uint64(0), -1
 	for i, c := range b[anchorSpan-1:] {
 		h = h<<1 + gear[c]
@@ -51,6 +59,9 @@ func appendAnchors(list []anchor, b []byte, base int64, rate uint) []anchor {
 		if v == last && i-lastAt < 4*anchorSpan && lastAt >= 0 {
 			lastAt = i
 			continue
+		}
+		if len(list) == room {
+			break
 		}
 		last, lastAt = v, i
 		list = append(list, anchor{v, base + int64(i) + anchorSpan})

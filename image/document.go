@@ -16,7 +16,8 @@ const (
 	maxJSON      = 4 << 20
 	maxLayers    = 4096
 	maxManifests = 4096
-	maxDepth     = 8 // an index in an index in an index
+	maxNames     = 4096 // in docker's manifest.json, each compared with the others
+	maxDepth     = 8    // an index in an index in an index
 )
 
 // Media types of docker's schema 2, the older brothers of OCI's.
@@ -72,7 +73,14 @@ func parseDocument(raw []byte) (*document, error) {
 		if err := limit.Unmarshal(raw, &d.docker); err != nil {
 			return nil, fmt.Errorf("wrong JSON: %w", err)
 		}
+		if len(d.docker) > maxManifests {
+			return nil, fmt.Errorf("docker's manifest.json names %d images, more than the limit of %d", len(d.docker), maxManifests)
+		}
+		names := 0
 		for _, e := range d.docker {
+			if names += len(e.RepoTags); names > maxNames {
+				return nil, fmt.Errorf("docker's manifest.json gives more than %d names", maxNames)
+			}
 			if e.Config == "" {
 				return nil, fmt.Errorf("%w: a JSON array without the Config and Layers of docker's manifest.json", ErrNotImage)
 			}

@@ -198,11 +198,21 @@ func TestHostileDocuments(t *testing.T) {
 		"unknown algorithm": layers(1, "md5:"+strings.Repeat("0", 32)),
 		"negative size":     `{"config":{"digest":"` + zero + `","size":-1},"layers":[]}`,
 		"too many layers":   layers(maxLayers+1, zero),
+		"too many images":   `[` + strings.TrimSuffix(strings.Repeat(`{"Config":"a"},`, maxManifests+1), ",") + `]`,
+		"too many names":    `[{"Config":"a","RepoTags":[` + strings.TrimSuffix(strings.Repeat(`"a:b",`, maxNames+1), ",") + `]}]`,
 		"deep JSON":         strings.Repeat(`{"manifests":[`, 20000),
 		"index of nothing":  `{"manifests":[{"digest":"","size":1}]}`,
 	} {
 		if _, err := parseDocument([]byte(doc)); err == nil {
 			t.Errorf("%s is accepted", what)
+		}
+	}
+	for what, doc := range map[string]string{
+		"images": `[` + strings.TrimSuffix(strings.Repeat(`{"Config":"a","RepoTags":["a:b"]},`, maxNames), ",") + `]`,
+		"layers": layers(maxLayers, zero),
+	} {
+		if _, err := parseDocument([]byte(doc)); err != nil {
+			t.Errorf("as many %s as may be: %v", what, err)
 		}
 	}
 	big := put(t, "x", append([]byte(`{"layers":[],"a":"`), make([]byte, maxJSON)...))

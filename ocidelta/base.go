@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
+	"slices"
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
@@ -72,6 +71,9 @@ func (f *files) look(ctx context.Context, list []wanted, progress func(i, n int)
 	for _, w := range list {
 		open[w.path] = append(open[w.path], w)
 	}
+	for _, same := range open {
+		slices.SortFunc(same, func(a, b wanted) int { return b.top - a.top })
+	}
 	for i := len(f.layers) - 1; i >= 0 && len(open) > 0; i-- {
 		progress(len(f.layers)-i, len(f.layers))
 		l, err := f.layer(ctx, i, open)
@@ -95,8 +97,7 @@ func (f *files) layer(ctx context.Context, i int, open map[string][]wanted) (lin
 	defer rc.Close()
 	here := map[string]*extent{}  // files of this layer that are wanted
 	linked := map[string]string{} // wanted names that are hard links
-	hidden := map[string]bool{}   // names that this layer takes from those below
-	var opaque []string           // directories of which it hides all
+	hidden := whiteouts{}
 	tr := tar.NewReader(rc)
 	for {
 		h, err := tr.Next()
@@ -107,15 +108,7 @@ func (f *files) layer(ctx context.Context, i int, open map[string][]wanted) (lin
 			return nil, fmt.Errorf("%w: %w", delta.ErrBase, err)
 		}
 		name := tardiff.Clean(h.Name)
-		switch dir, base := path.Split(name); {
-		case base == ".wh..wh..opq":
-			opaque = append(opaque, dir)
-			continue
-		case strings.HasPrefix(base, ".wh."):
-			hidden[dir+strings.TrimPrefix(base, ".wh.")] = true
-			continue
-		}
-		if !wantedFrom(open[name], i) {
+		if hidden.add(name) || !wantedFrom(open[name], i) {
 			continue
 		}
 		delete(here, name) // of several entries the last counts
@@ -134,7 +127,7 @@ func (f *files) layer(ctx context.Context, i int, open map[string][]wanted) (lin
 			linked[name] = tardiff.Clean(h.Linkname)
 		case tar.TypeDir:
 		default:
-			hidden[name] = true
+			hidden[name] |= itself
 		}
 	}
 	if _, err := io.Copy(io.Discard, rc); err != nil { // to the end, where it is verified
@@ -150,9 +143,9 @@ func (f *files) layer(ctx context.Context, i int, open map[string][]wanted) (lin
 				left = append(left, w)
 			case found:
 				f.found[w.name] = e
-			case isLink:
+			case isLink && len(to) <= tardiff.MaxName:
 				links = append(links, wanted{w.name, to, i})
-			case hides(p, hidden, opaque):
+			case hidden.hides(p):
 				return nil, fmt.Errorf("%w: it has no file %q any more, from which the package builds", delta.ErrBase, p)
 			default:
 				left = append(left, w)
@@ -167,30 +160,8 @@ func (f *files) layer(ctx context.Context, i int, open map[string][]wanted) (lin
 	return links, nil
 }
 
-func wantedFrom(list []wanted, layer int) bool {
-	for _, w := range list {
-		if w.top >= layer {
-			return true
-		}
-	}
-	return false
-}
-
-// hides reports that a layer takes a name, or a directory that it is in, from
-// those below.
-func hides(name string, hidden map[string]bool, opaque []string) bool {
-	for p := name; p != "" && p != "."; p = strings.TrimSuffix(path.Dir(p), "/") {
-		if hidden[p] {
-			return true
-		}
-	}
-	for _, d := range opaque {
-		if strings.HasPrefix(name, d) {
-			return true
-		}
-	}
-	return false
-}
+// wantedFrom looks only at the first: the others start at the same layer or below.
+func wantedFrom(list []wanted, layer int) bool { return len(list) > 0 && list[0].top >= layer }
 
 func baseError(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, spool.ErrLimit) {

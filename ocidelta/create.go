@@ -18,6 +18,7 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/diff"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/ocidelta/internal/tardiff"
 )
@@ -37,7 +38,7 @@ func Create(ctx context.Context, w io.Writer, base, target image.Image, opt delt
 		if *i.raw, _ = i.img.Manifest(); *i.raw == nil {
 			return nil, fmt.Errorf("the %s has no manifest, by which packages of oci-delta name images: take it from a registry, an OCI layout or an oci-archive", i.what)
 		}
-		if err = json.Unmarshal(*i.raw, i.m); err != nil {
+		if err = limit.Unmarshal(*i.raw, i.m); err != nil {
 			return nil, fmt.Errorf("the %s's manifest: %w", i.what, err)
 		}
 	}

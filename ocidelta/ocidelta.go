@@ -10,7 +10,6 @@ package ocidelta
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/ocidelta/internal/tardiff"
 )
 
@@ -41,8 +41,11 @@ const (
 	contentLayer    = "image-layer"
 )
 
-// maxJSON bounds manifests and configs, in bytes.
-const maxJSON = 4 << 20
+// Limits of what is read.
+const (
+	maxJSON   = 4 << 20 // bytes of a manifest or a config
+	maxLayers = 4096    // of the target
+)
 
 // ErrNotPackage reports what is no package of oci-delta.
 var ErrNotPackage = errors.New("not a package of oci-delta")
@@ -118,7 +121,7 @@ func parse(ctx context.Context, a *image.Artifact) (*Package, error) {
 	if p.raw, err = a.Read(ctx, *manifest, maxJSON); err != nil {
 		return nil, err
 	}
-	if err = json.Unmarshal(p.raw, &p.manifest); err != nil {
+	if err = limit.Unmarshal(p.raw, &p.manifest); err != nil {
 		return nil, corrupt("the target's manifest: %v", err)
 	}
 	if p.manifest.MediaType == "" {
@@ -131,10 +134,13 @@ func parse(ctx context.Context, a *image.Artifact) (*Package, error) {
 		return nil, corrupt("its config is %s, the target's is %s", got, p.manifest.Config.Digest)
 	}
 	var c ocispec.Image
-	if err = json.Unmarshal(p.config, &c); err != nil {
+	if err = limit.Unmarshal(p.config, &c); err != nil {
 		return nil, corrupt("the target's config: %v", err)
 	}
 	p.diffIDs, p.platform = c.RootFS.DiffIDs, c.Platform
+	if len(p.diffIDs) > maxLayers {
+		return nil, corrupt("the target has %d layers, more than the limit of %d", len(p.diffIDs), maxLayers)
+	}
 	if len(p.diffIDs) != len(p.manifest.Layers) {
 		return nil, corrupt("the target's manifest names %d layers, its config %d", len(p.manifest.Layers), len(p.diffIDs))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/opencontainers/go-digest"
@@ -27,7 +28,7 @@ type Rebuilt struct {
 // Rebuild prepares the target from the base, of which it reads the files that
 // the package builds on. base may be nil for a package whose layers are whole; it
 // must stay open as long as the result is used. It fails with delta.ErrBase when
-// the base lacks something.
+// the base lacks something, and with delta.ErrTooLarge beyond opt.MaxImage.
 func (p *Package) Rebuild(ctx context.Context, base image.Image, opt delta.Resources) (*Rebuilt, error) {
 	r := &Rebuilt{p: p}
 	inBase := map[digest.Digest]image.Layer{}
@@ -63,6 +64,9 @@ func (p *Package) Rebuild(ctx context.Context, base image.Image, opt delta.Resou
 			r.layers = append(r.layers, &diffed{r: r, id: id, desc: c, size: needs.Size, want: b})
 		}
 	}
+	if err := r.checkSize(ctx, opt.MaxImage); err != nil {
+		return nil, err
+	}
 	if len(names) == 0 {
 		return r, nil
 	}
@@ -79,6 +83,34 @@ func (p *Package) Rebuild(ctx context.Context, base image.Image, opt delta.Resou
 		return nil, fmt.Errorf("%w (the package was made from image %s)", err, p.baseName())
 	}
 	return r, nil
+}
+
+// checkSize holds the layers' sizes against a bound, unless it is 0. A compressed
+// layer does not say what it decompresses to, so it is tried.
+func (r *Rebuilt) checkSize(ctx context.Context, most int64) error {
+	if most <= 0 {
+		return nil
+	}
+	left := min(most, math.MaxInt64-1)
+	for _, l := range r.layers {
+		n := l.Size()
+		if n < 0 {
+			rc, err := l.Plain(ctx)
+			if err != nil {
+				return err
+			}
+			n, err = io.Copy(io.Discard, io.LimitReader(rc, left+1))
+			rc.Close()
+			if err != nil {
+				return err
+			}
+		}
+		if n > left {
+			return fmt.Errorf("%w: its layers have more than the %d bytes that are allowed; raise --max-image", delta.ErrTooLarge, most)
+		}
+		left -= n
+	}
+	return nil
 }
 
 func (p *Package) baseName() string {

@@ -2,10 +2,13 @@ package ocidelta
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"io"
 	"path"
+	"slices"
+	"sort"
 	"strings"
 
 	"github.com/docker-delta/docker-delta/image"
@@ -123,7 +126,17 @@ func readSources(ctx context.Context, dir *spool.Dir, base image.Image, progress
 			s.byBase[path.Base(name)] = append(s.byBase[path.Base(name)], c)
 		}
 	}
+	s.sort()
 	return s, nil
+}
+
+// sort brings the files of one name into the order in which resembling wants them.
+func (s *sources) sort() {
+	for _, list := range s.byBase {
+		slices.SortFunc(list, func(a, b *content) int {
+			return cmp.Or(cmp.Compare(a.size, b.size), strings.Compare(a.use, b.use))
+		})
+	}
 }
 
 // spoolLayer keeps the tar of a layer.
@@ -147,17 +160,11 @@ func spoolLayer(ctx context.Context, dir *spool.Dir, l image.Layer) (*spool.File
 // addLayer lays a layer over those below.
 func addLayer(merged map[string]*content, f *spool.File) error {
 	here := map[string]*content{}
-	var gone, opaque []string
+	hidden := whiteouts{}
 	err := members(f, func(h *tar.Header, name string, off int64) error {
-		switch dir, base := path.Split(name); {
-		case base == ".wh..wh..opq":
-			opaque = append(opaque, dir)
-			return nil
-		case strings.HasPrefix(base, ".wh."):
-			gone = append(gone, dir+strings.TrimPrefix(base, ".wh."))
-			return nil
-		}
 		switch {
+		case hidden.add(name):
+		case len(name) > tardiff.MaxName: // cannot be read by a tar-diff
 		case h.Typeflag == tar.TypeLink:
 			c := here[tardiff.Clean(h.Linkname)]
 			if c != nil {
@@ -181,9 +188,9 @@ func addLayer(merged map[string]*content, f *spool.File) error {
 	if err != nil {
 		return err
 	}
-	if set := toSet(gone); len(gone)+len(opaque) > 0 {
+	if len(hidden) > 0 {
 		for name := range merged {
-			if hides(name, set, opaque) {
+			if hidden.hides(name) {
 				delete(merged, name)
 			}
 		}
@@ -194,27 +201,25 @@ func addLayer(merged map[string]*content, f *spool.File) error {
 	return nil
 }
 
-func toSet(list []string) map[string]bool {
-	set := make(map[string]bool, len(list))
-	for _, s := range list {
-		set[s] = true
-	}
-	return set
-}
-
 // resembling finds a file that may have become the one of this name and size:
 // that of the same name, else the one in another place whose size is nearest.
 func (s *sources) resembling(name string, size int64) *content {
 	if c := s.byName[name]; c != nil && c.use != "" && near(c.size, size) {
 		return c
 	}
+	// Only the next smaller and the next larger size count: there may be as many files
+	// of one name as there are files.
+	list := s.byBase[path.Base(name)]
+	first := func(size int64) int { return sort.Search(len(list), func(i int) bool { return list[i].size >= size }) }
 	var best *content
-	for _, c := range s.byBase[path.Base(name)] {
-		if !near(c.size, size) {
-			continue
-		}
-		if best == nil || distance(c.size, size) < distance(best.size, size) ||
-			distance(c.size, size) == distance(best.size, size) && c.use < best.use {
+	at := first(size)
+	if at < len(list) && near(list[at].size, size) {
+		best = list[at]
+	}
+	if at > 0 {
+		c := list[first(list[at-1].size)]
+		if near(c.size, size) && (best == nil || distance(c.size, size) < distance(best.size, size) ||
+			distance(c.size, size) == distance(best.size, size) && c.use < best.use) {
 			best = c
 		}
 	}

@@ -49,6 +49,7 @@ func (r *Repository) Deltas(ctx context.Context, subject digest.Digest) ([]Entry
 		return nil, err
 	}
 	var out []Entry
+	room := int64(maxLooked)
 	for _, d := range found {
 		// Some registries give the media type of the config as artifact type.
 		if d.ArtifactType != format.ArtifactType && d.ArtifactType != format.MediaTypeConfig {
@@ -57,9 +58,9 @@ func (r *Repository) Deltas(ctx context.Context, subject digest.Digest) ([]Entry
 		if d.Digest.Validate() != nil || d.Size < 0 || d.Size > format.MaxManifest {
 			continue
 		}
-		e, err := r.entry(ctx, d)
-		if errors.Is(err, errdef.ErrNotFound) || errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrVersion) {
-			continue // a stale list, or a package of another kind
+		e, err := r.entry(ctx, d, &room)
+		if errors.Is(err, errdef.ErrNotFound) || errors.Is(err, format.ErrCorrupt) || errors.Is(err, format.ErrVersion) || errors.Is(err, errNoRoom) {
+			continue // a stale list, a package of another kind, or too many
 		}
 		if err != nil {
 			return nil, r.explain("package "+d.Digest.String(), err)
@@ -95,11 +96,21 @@ func (r *Repository) list(ctx context.Context, subject digest.Digest) ([]ocispec
 	var all []ocispec.Descriptor
 	err := r.readAgain(ctx, func() error {
 		all = nil
+		size := 0
 		return r.remote.Referrers(ctx, ocispec.Descriptor{Digest: subject}, "", func(page []ocispec.Descriptor) error {
 			if len(all)+len(page) > maxList {
 				return fmt.Errorf("%w: over %d artifacts refer to %s", format.ErrCorrupt, maxList, subject)
 			}
-			all = append(all, page...)
+			for _, d := range page {
+				d.URLs, d.Data, d.Platform = nil, nil, nil
+				for k, v := range d.Annotations {
+					size += len(k) + len(v)
+				}
+				if size += len(d.MediaType) + len(d.ArtifactType) + len(d.Digest); size > maxListSize {
+					return fmt.Errorf("%w: the list of artifacts that refer to %s has over %d bytes", format.ErrCorrupt, subject, maxListSize)
+				}
+				all = append(all, d)
+			}
 			return nil
 		})
 	})
@@ -111,14 +122,17 @@ func (r *Repository) list(ctx context.Context, subject digest.Digest) ([]ocispec
 }
 
 // entry reads a package's annotations; where they do not tell enough, it looks
-// into the manifest and the description.
-func (r *Repository) entry(ctx context.Context, d ocispec.Descriptor) (Entry, error) {
+// into the manifest and the description, as long as there is room for their bytes.
+func (r *Repository) entry(ctx context.Context, d ocispec.Descriptor, room *int64) (Entry, error) {
 	e := Entry{Manifest: ocispec.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, Bases: 1}
 	if e.Manifest.MediaType == "" {
 		e.Manifest.MediaType = ocispec.MediaTypeImageManifest
 	}
 	if e.annotated(d.Annotations) {
 		return e, nil
+	}
+	if *room -= e.Manifest.Size; *room < 0 {
+		return e, errNoRoom
 	}
 	raw, err := r.manifest(ctx, e.Manifest)
 	if err != nil {
@@ -131,7 +145,7 @@ func (r *Repository) entry(ctx context.Context, d ocispec.Descriptor) (Entry, er
 	if e.annotated(m.Annotations) {
 		return e, nil
 	}
-	return e, r.describe(ctx, &m, &e)
+	return e, r.describe(ctx, &m, &e, room)
 }
 
 // annotated takes over annotations and tells whether they say all.
@@ -141,6 +155,9 @@ func (e *Entry) annotated(a map[string]string) bool {
 			return d
 		}
 		return ""
+	}
+	if len(a[format.AnnotationBaseName])+len(a[format.AnnotationPlatform]) > maxNames {
+		return false
 	}
 	e.BaseName, e.Platform = a[format.AnnotationBaseName], a[format.AnnotationPlatform]
 	e.BaseID, e.TargetID = get(format.AnnotationBase), get(format.AnnotationTarget)
@@ -157,11 +174,15 @@ func (e *Entry) annotated(a map[string]string) bool {
 	return e.TargetID != "" && (e.BaseID == "") == (e.BaseChain == "")
 }
 
+// errNoRoom is what becomes of packages in a list that would have to be looked at
+// after many others were.
+var errNoRoom = errors.New("too much is listed without being described")
+
 // maxSize bounds what a package may claim, so that sums do not overflow.
 const maxSize = 1 << 48
 
 // describe reads the package's own description of itself.
-func (r *Repository) describe(ctx context.Context, m *format.Manifest, e *Entry) error {
+func (r *Repository) describe(ctx context.Context, m *format.Manifest, e *Entry, room *int64) error {
 	e.Size = e.Manifest.Size + m.Config.Size
 	for _, l := range m.Layers {
 		if l.Size < 0 || l.Size > maxSize {
@@ -171,6 +192,9 @@ func (r *Repository) describe(ctx context.Context, m *format.Manifest, e *Entry)
 	}
 	if m.Config.Size < 0 || m.Config.Size > format.MaxConfig || m.Config.Digest.Validate() != nil {
 		return fmt.Errorf("%w: its description has %d bytes", format.ErrCorrupt, m.Config.Size)
+	}
+	if *room -= m.Config.Size; *room < 0 {
+		return errNoRoom
 	}
 	var raw []byte
 	err := r.readAgain(ctx, func() error {
@@ -198,7 +222,7 @@ func (r *Repository) describe(ctx context.Context, m *format.Manifest, e *Entry)
 	if len(c.Bases) > 0 {
 		b := c.Bases[0]
 		e.BaseID = b.ID
-		if len(b.Names) > 0 {
+		if len(b.Names) > 0 && len(b.Names[0]) <= maxNames {
 			e.BaseName = b.Names[0]
 		}
 		if len(c.Bases) == 1 {

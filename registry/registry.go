@@ -29,6 +29,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
+	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/limit"
 )
@@ -77,6 +78,10 @@ func unmarshal(b []byte, v any) error { return limit.Unmarshal(b, v) }
 const (
 	maxPages = 64   // of lists of tags or packages
 	maxList  = 4096 // packages of one image
+
+	maxListSize = 16 << 20 // bytes of what a list says of them
+	maxLooked   = 64 << 20 // bytes of manifests and descriptions that are fetched for a list
+	maxNames    = 4096     // bytes of names in a package's annotations
 )
 
 // ParseName reads the name of an image or a repository in a registry, with or
@@ -138,7 +143,8 @@ func openAt(ctx context.Context, l location, opt Options) (*Repository, error) {
 		return nil, err
 	}
 	r.remote.PlainHTTP = opt.PlainHTTP || l.insecure && !speaksTLS(ctx, transport, host)
-	r.remote.Client, err = r.client(l.at, transport)
+	client, err := r.client(l.at, transport)
+	r.remote.Client = bounded{client}
 	return r, err
 }
 
@@ -173,8 +179,12 @@ func (r *Repository) Tags(ctx context.Context) ([]string, error) {
 	var all []string
 	err := r.readAgain(ctx, func() error {
 		all = nil
+		size := 0
 		return r.remote.Tags(ctx, "", func(tags []string) error {
 			for _, t := range tags {
+				if size += len(t); size > maxListSize {
+					return fmt.Errorf("%w: the list of tags has over %d bytes", format.ErrCorrupt, maxListSize)
+				}
 				if !isReferrersTag(t) {
 					all = append(all, t)
 				}

@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -277,4 +279,18 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("a forged signature: %q", b)
 		}
 	})
+}
+
+// A key file is not read beyond the limit.
+func TestHostileKeyFile(t *testing.T) {
+	good := keyOf(1).Public().String() + "\n"
+	for size, ok := range map[int]bool{maxKey: true, maxKey + 1: false} {
+		path := filepath.Join(t.TempDir(), "key.pub")
+		if err := os.WriteFile(path, []byte(good+strings.Repeat("\n", size-len(good))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadPublicKey(path); (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "over 4096 bytes") {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
 }

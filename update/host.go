@@ -22,6 +22,9 @@ type held struct {
 	diffIDs []digest.Digest
 	opt     image.Options
 
+	reckon sync.Once
+	chain  digest.Digest // of the layers
+
 	mu  sync.Mutex
 	src image.Source
 }
@@ -51,7 +54,11 @@ func (h *held) is(id, chain digest.Digest) bool {
 	if id != "" && slices.Contains(h.ids, id) {
 		return true
 	}
-	return chain != "" && len(h.diffIDs) > 0 && identity.ChainID(h.diffIDs) == chain
+	if chain == "" || len(h.diffIDs) == 0 {
+		return false
+	}
+	h.reckon.Do(func() { h.chain = identity.ChainID(h.diffIDs) }) // it is asked for each listed delta
+	return h.chain == chain
 }
 
 // open opens the image, once.

@@ -2,7 +2,6 @@ package update
 
 import (
 	"context"
-	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -11,8 +10,10 @@ import (
 
 // Bounds of the search for a chain of deltas.
 const (
-	maxLookups = 32 // images whose deltas are listed
-	maxSteps   = 12 // deltas in a chain
+	maxLookups = 32      // images whose deltas are listed
+	maxSteps   = 12      // deltas in a chain
+	maxOpen    = 1 << 16 // images that are thought of as a start
+	maxChecks  = 256     // deltas whose signatures are looked for
 )
 
 // node is an image on the way back from the target.
@@ -20,9 +21,31 @@ type node struct {
 	// id and chain identify the image; manifests are where its deltas are listed.
 	id, chain digest.Digest
 	manifests []digest.Digest
-	// steps lead from this image to the target, and cost so many bytes.
-	steps []registry.Entry
-	cost  int64
+	// step and what is after it lead from this image to the target, and cost so many
+	// bytes.
+	step *step
+	cost int64
+}
+
+// step is a delta on the way to the target.
+type step struct {
+	registry.Entry
+	next *step
+	n    int // steps, with this one
+}
+
+func (s *step) len() int {
+	if s == nil {
+		return 0
+	}
+	return s.n
+}
+
+func (s *step) list() (all []registry.Entry) {
+	for ; s != nil; s = s.next {
+		all = append(all, s.Entry)
+	}
+	return all
 }
 
 // cheapest looks for the chain of deltas that costs least, from an image at hand
@@ -35,33 +58,33 @@ func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held
 		return nil, nil, 0, err
 	}
 	p.repo = repo
-	open := []node{{id: p.ID, manifests: p.target.subjects()}}
+	var open frontier
+	open.add(node{id: p.ID, manifests: p.target.subjects()})
 	settled := map[digest.Digest]bool{}
-	for lookups := 0; len(open) > 0; {
-		n := takeCheapest(&open)
+	for lookups := 0; open.Len() > 0; {
+		n := open.cheapest()
 		if n.cost >= p.FullCost {
 			return nil, nil, 0, nil
 		}
-		if len(n.steps) > 0 {
+		if n.step != nil {
 			if p.demands() {
-				if err := p.isSigned(ctx, n.steps[0]); err != nil {
+				if err := p.mayStep(ctx, n.step.Entry); err != nil {
 					if ctx.Err() != nil {
 						return nil, nil, 0, err
 					}
-					p.opt.warnf("the delta %s is passed over: %v", n.steps[0].Manifest.Digest, err)
 					continue
 				}
 			}
 			if n.id == "" {
-				return n.steps, nil, n.cost, nil // stands alone
+				return n.step.list(), nil, n.cost, nil // stands alone
 			}
 			for _, h := range p.host.images {
 				if h.is(n.id, n.chain) {
-					return n.steps, h, n.cost, nil
+					return n.step.list(), h, n.cost, nil
 				}
 			}
 		}
-		if settled[n.id] || len(n.steps) == maxSteps {
+		if settled[n.id] || n.step.len() == maxSteps {
 			continue
 		}
 		settled[n.id] = true
@@ -74,11 +97,27 @@ func (p *Plan) cheapest(ctx context.Context) (steps []registry.Entry, base *held
 				return nil, nil, 0, err
 			}
 			for _, e := range entries {
-				open = append(open, n.before(e, p.Platform)...)
+				open.add(n.before(e, p.Platform)...)
 			}
 		}
 	}
 	return nil, nil, 0, nil
+}
+
+// mayStep asks once for each delta whether it is signed as it has to be.
+func (p *Plan) mayStep(ctx context.Context, e registry.Entry) error {
+	err, known := p.checked[e.Manifest.Digest]
+	if known {
+		return err
+	}
+	if len(p.checked) >= maxChecks {
+		return p.unsigned("too many deltas without the right signature are listed")
+	}
+	if err = p.isSigned(ctx, e); err != nil && ctx.Err() == nil {
+		p.opt.warnf("the delta %s is passed over: %v", e.Manifest.Digest, err)
+	}
+	p.checked[e.Manifest.Digest] = err
+	return err
 }
 
 // deltaRepository is the first place that lists a delta to the target: a mirror, or
@@ -115,7 +154,7 @@ func (n *node) before(e registry.Entry, platform string) (list []node) {
 		return nil
 	}
 	next := node{id: e.BaseID, chain: e.BaseChain, cost: n.cost + e.Size}
-	next.steps = append([]registry.Entry{e}, n.steps...)
+	next.step = &step{e, n.step, n.step.len() + 1}
 	for _, o := range e.Others {
 		other := next
 		other.id, other.chain = o.ID, o.Chain
@@ -125,17 +164,4 @@ func (n *node) before(e registry.Entry, platform string) (list []node) {
 		next.manifests = []digest.Digest{e.BaseManifest}
 	}
 	return append(list, next)
-}
-
-func takeCheapest(open *[]node) node {
-	best := 0
-	for i, n := range *open {
-		b := (*open)[best]
-		if n.cost < b.cost || n.cost == b.cost && len(n.steps) < len(b.steps) {
-			best = i
-		}
-	}
-	n := (*open)[best]
-	*open = slices.Delete(*open, best, best+1)
-	return n
 }

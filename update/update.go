@@ -102,6 +102,7 @@ type Plan struct {
 	step0   *held                      // the base
 	isHere  *held                      // the image itself
 	signed  map[digest.Digest][][]byte // signatures of deltas, as far as they were looked at
+	checked map[digest.Digest]error    // whether these deltas may be steps
 }
 
 // Result tells what was done.
@@ -119,7 +120,7 @@ type Result struct {
 // Find resolves an image in a registry, by name or digest, and chooses the
 // cheapest way to have it. The plan is to be closed.
 func Find(ctx context.Context, name string, opt Options) (*Plan, error) {
-	p := &Plan{opt: opt, traffic: new(registry.Traffic), signed: make(map[digest.Digest][][]byte)}
+	p := &Plan{opt: opt, traffic: new(registry.Traffic), signed: make(map[digest.Digest][][]byte), checked: make(map[digest.Digest]error)}
 	p.opt.Registry.Traffic = p.traffic
 	if err := p.find(ctx, name); err != nil {
 		p.Close()

@@ -22,7 +22,15 @@ func Unmarshal(b []byte, v any) error {
 // JSON counts the values of a document. Whether it is JSON is for the decoder to
 // find out.
 func JSON(b []byte) error {
-	values, quoted := 0, false
+	if count(b) > MaxJSONValues {
+		return fmt.Errorf("a JSON document of over %d values", MaxJSONValues)
+	}
+	return nil
+}
+
+// count gives the number of elements and members, and of arrays and objects.
+func count(b []byte) (values int) {
+	quoted := false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case c == '"':
@@ -33,8 +41,5 @@ func JSON(b []byte) error {
 			values++
 		}
 	}
-	if values > MaxJSONValues {
-		return fmt.Errorf("a JSON document of over %d values", MaxJSONValues)
-	}
-	return nil
+	return values
 }

@@ -22,6 +22,12 @@ const (
 	// newGain is how many more bytes than the known alignments a new one has to
 	// explain at first sight.
 	newGain = 4
+	// What may be looked at to see how far alignments are of use: so many bytes for
+	// each of the new text, and firstLooks. Then they are followed no further than
+	// lastReach, so that a text that is made to promise much costs no quadratic time.
+	looksPerByte = 64
+	firstLooks   = 1 << 16
+	lastReach    = 256
 )
 
 // interval is a part of the new text where an alignment may be of use.
@@ -37,6 +43,15 @@ type scanner struct {
 	opt      Options
 	active   []interval // those that reach behind the present place
 	list     []interval
+	looks    int // bytes that forward and backward have looked at
+}
+
+// reach bounds how far an alignment is followed, out of n bytes.
+func (s *scanner) reach(n int) int {
+	if s.looks > looksPerByte*len(s.new)+firstLooks {
+		return min(n, lastReach)
+	}
+	return n
 }
 
 // under returns the old text that the alignment puts against new[at:].
@@ -124,9 +139,9 @@ func (s *scanner) add(at, delta, n int) {
 // most bytes have differed for a while.
 func (s *scanner) forward(at, delta int) int {
 	o := s.under(at, delta)
-	n := min(len(s.new)-at, len(o))
-	score, best, length := 0, 0, 0
-	for i := 0; i < n; {
+	n := s.reach(min(len(s.new)-at, len(o)))
+	score, best, length, i := 0, 0, 0, 0
+	for i < n {
 		if k := common(o[i:n], s.new[at+i:]); k > 0 {
 			i += k
 			if score += k; score > best {
@@ -139,14 +154,15 @@ func (s *scanner) forward(at, delta int) int {
 			break
 		}
 	}
+	s.looks += i
 	return length
 }
 
 // backward is forward in the other direction.
 func (s *scanner) backward(at, delta int) int {
-	n := min(at, at+delta, maxBack)
-	score, best, length := 0, 0, 0
-	for i := 1; i <= n; i++ {
+	n := s.reach(min(at, at+delta, maxBack))
+	score, best, length, i := 0, 0, 0, 1
+	for ; i <= n; i++ {
 		if s.old[at+delta-i] == s.new[at-i] {
 			if score++; score > best {
 				best, length = score, i
@@ -155,6 +171,7 @@ func (s *scanner) backward(at, delta int) int {
 			break
 		}
 	}
+	s.looks += i
 	return length
 }
 
@@ -182,13 +199,7 @@ func (s *scanner) longest(i, delta int) (best, length int) {
 	if len(places) == 0 {
 		return 0, 0
 	}
-	lo, hi := 0, len(places)
-	if hi > s.opt.Tries {
-		mid := nearest(places, i+delta)
-		lo = max(mid-s.opt.Tries/2, 0)
-		hi = min(lo+s.opt.Tries, len(places))
-		lo = max(hi-s.opt.Tries, 0)
-	}
+	lo, hi := s.around(places, i+delta)
 	for _, p := range places[lo:hi] {
 		n := common(s.old[p:], s.new[i:])
 		d := int(p) - i
@@ -204,4 +215,15 @@ func abs(x int) int {
 		return -x
 	}
 	return x
+}
+
+// around chooses which places are tried: as many as may be, near the wanted one.
+func (s *scanner) around(places []uint32, want int) (lo, hi int) {
+	hi = len(places)
+	if hi > s.opt.Tries {
+		lo = max(nearest(places, want)-s.opt.Tries/2, 0)
+		hi = min(lo+s.opt.Tries, len(places))
+		lo = max(hi-s.opt.Tries, 0)
+	}
+	return lo, hi
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -136,4 +137,35 @@ func FuzzTar(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An archive of many entries, or of long names, is refused before more are kept than
+// the limits say.
+func TestHostileEntries(t *testing.T) {
+	entry := archive(t, tar.Header{Name: "x"})[:512]
+	long := archive(t, tar.Header{Name: string(bytes.Repeat([]byte("n"), 64<<10)), Format: tar.FormatPAX})
+	long = long[:len(long)-1024]
+	for name, one := range map[string][]byte{"entries": entry, "names": long} {
+		n := maxEntries + 1
+		if name == "names" {
+			n = maxNameSize>>16 + 1
+		}
+		_, err := Tar(repeated(one), int64(n*len(one)), nil)
+		if err == nil || !strings.Contains(err.Error(), "more than 1048576 entries or 67108864 bytes") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err = Tar(repeated(one), int64(n/16*len(one)), nil); err != nil {
+			t.Errorf("fewer %s: %v", name, err)
+		}
+	}
+}
+
+// repeated is a text without end.
+type repeated []byte
+
+func (r repeated) ReadAt(p []byte, off int64) (int, error) {
+	for n := 0; n < len(p); {
+		n += copy(p[n:], r[(off+int64(n))%int64(len(r)):])
+	}
+	return len(p), nil
 }

@@ -31,10 +31,13 @@ const (
 	opSeek = 4 // go to a place in the file
 )
 
+// MaxName is the length of the longest name that a tar-diff may read, in bytes.
+const MaxName = 4 << 10
+
 // Limits of what is read.
 const (
-	maxName   = 4 << 10
 	maxNames  = 1 << 20
+	nameBytes = 64 << 20  // of all names together
 	maxWindow = 128 << 20 // of zstd, bytes
 	chunk     = 64 << 10
 )
@@ -139,7 +142,7 @@ func walk(r io.Reader, v visitor) error {
 }
 
 func openFile(in *input, n int64, v visitor) error {
-	if n > maxName {
+	if n > MaxName {
 		return corrupt("a file name of %d bytes", n)
 	}
 	b := make([]byte, n)
@@ -196,6 +199,7 @@ func Scan(r io.Reader) (*Needs, error) {
 type scanner struct {
 	needs  Needs
 	opened string
+	names  int // bytes of the names in needs
 }
 
 func (s *scanner) grow(n int64) error {
@@ -214,9 +218,6 @@ func (s *scanner) data(in *input, n int64) error {
 }
 
 func (s *scanner) open(name string) error {
-	if len(s.needs.Names) >= maxNames {
-		return corrupt("it reads more than %d files", maxNames)
-	}
 	s.opened = name
 	return nil
 }
@@ -226,7 +227,11 @@ func (s *scanner) copy(n int64) error {
 	if s.opened == "" {
 		return corrupt("it copies from no file")
 	}
-	if n > 0 {
+	if n > 0 && !s.needs.Names[s.opened] {
+		// A name of 4 KiB takes some ten bytes in the compressed stream.
+		if s.names += len(s.opened); s.names > nameBytes || len(s.needs.Names) >= maxNames {
+			return corrupt("it reads more than %d files, or their names have more than %d bytes", maxNames, nameBytes)
+		}
 		s.needs.Names[s.opened] = true
 	}
 	return s.grow(n)

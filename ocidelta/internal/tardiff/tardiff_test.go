@@ -3,6 +3,7 @@ package tardiff
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -87,6 +88,26 @@ func TestErrors(t *testing.T) {
 	}
 	if err := Apply(io.Discard, bytes.NewReader(ops(t, "\x01\x01z\x02\x01")), from(files)); err == nil || errors.Is(err, ErrCorrupt) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// A tar-diff of some kilobytes may name many files, but only so many.
+func TestManyNames(t *testing.T) {
+	var b bytes.Buffer
+	for i := range nameBytes/MaxName + 2 {
+		fmt.Fprintf(&b, "\x01\x80\x20%s%08d\x02\x01", strings.Repeat("a", MaxName-8), i)
+	}
+	packed := ops(t, b.String())
+	if len(packed) > nameBytes/16 {
+		t.Fatalf("it has %d bytes, which is no small tar-diff", len(packed))
+	}
+	if _, err := Scan(bytes.NewReader(packed)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "their names have more") {
+		t.Errorf("%v", err)
+	}
+	// Names that come again take nothing.
+	again := ops(t, strings.Repeat("\x01\x01a\x02\x01\x01\x01b\x02\x01", nameBytes/MaxName))
+	if needs, err := Scan(bytes.NewReader(again)); err != nil || len(needs.Names) != 2 {
+		t.Errorf("%v %v", needs, err)
 	}
 }
 
