@@ -15,8 +15,8 @@ help: ## list the tasks
 build: ## compile docker-delta into bin/
 	$(GO) build -trimpath -o $(BIN)/docker-delta ./cmd/docker-delta
 
-release: ## everything that a release consists of, into dist/; VERSION=v1.2.3 names it
-	$(GO) run ./internal/release -out dist $(if $(VERSION),-version $(VERSION))
+release: ## everything that a release consists of, into dist/; VERSION=v1.2.3 names it; DIRTY=1 with what is not committed
+	$(GO) run ./internal/release -out dist $(if $(VERSION),-version $(VERSION)) $(if $(DIRTY),-dirty)
 
 man: ## write the man pages into bin/man
 	$(GO) run ./internal/gendocs man $(BIN)/man

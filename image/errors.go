@@ -44,6 +44,16 @@ func hint(err error, format string, args ...any) error {
 	return &Error{Err: err, Hint: fmt.Sprintf(format, args...)}
 }
 
+// absentPath is ErrNotFound in a file system's words.
+type absentPath struct{}
+
+func (absentPath) Error() string        { return "no such file or directory" }
+func (absentPath) Is(target error) bool { return target == ErrNotFound }
+
+func noSuchPath() error {
+	return hint(absentPath{}, "check the name, and the directory that you are in")
+}
+
 // withRef names the reference that failed, and keeps a hint.
 func withRef(ref string, err error) error {
 	if err == nil {

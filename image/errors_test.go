@@ -253,7 +253,7 @@ func TestHostileDocuments(t *testing.T) {
 }
 
 func TestUnreadable(t *testing.T) {
-	wantError(t, "absent", readAll("docker-archive:/absent/x.tar", Options{}), ErrNotFound, "/absent/x.tar", "no such file")
+	wantError(t, "absent", readAll("docker-archive:/absent/x.tar", Options{}), ErrNotFound, "docker-archive:/absent/x.tar: no such file or directory; check the name")
 	// A directory where a file should be, which also root cannot read as one.
 	f := oldDockerFiles(t, nil, fixture{seed: 50}.build(t))
 	name := parseOrPanic(f["manifest.json"]).docker[0].Layers[0]

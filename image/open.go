@@ -142,7 +142,7 @@ func openPath(ctx context.Context, r Reference, opt *Options) (*top, error) {
 	st, err := os.Stat(r.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, &Error{Ref: r.Path, Err: fmt.Errorf("no such file or directory (%w)", ErrNotFound)}
+		return nil, noSuchPath()
 	case err != nil:
 		return nil, err
 	case st.IsDir():

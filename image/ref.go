@@ -67,7 +67,7 @@ func ParseReference(s string) (Reference, error) {
 	if looksLikePath(s) {
 		_, err := os.Lstat(s)
 		if err == nil || errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("no such file or directory (%w)", ErrNotFound)
+			err = noSuchPath()
 		}
 		return Reference{}, withRef(s, err)
 	}

@@ -112,7 +112,9 @@ func remoteError(err error) error {
 	case errors.As(err, &unauthorized), isStatus(err, 401, 403):
 		return hint(err, "log in with docker login or skopeo login, or give --authfile; a private image that does not exist looks the same")
 	case isStatus(err, 404):
-		return fmt.Errorf("%w (%w)", err, ErrNotFound)
+		return hint(fmt.Errorf("%w (%w)", err, ErrNotFound), "check the name and the tag")
+	case errors.Is(err, docker.ErrTooManyRequests), isStatus(err, 429, 500, 502, 503, 504):
+		return hint(err, "try again later; the registry is there, and cannot serve this now")
 	}
 	return err
 }

@@ -126,7 +126,7 @@ func TestParseReference(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"./absent", "/absent/x.tar", "../absent", "absent/"} {
-		if _, err := ParseReference(in); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "no such file") {
+		if _, err := ParseReference(in); !errors.Is(err, ErrNotFound) || !strings.HasPrefix(err.Error(), in+": no such file or directory; check the name") {
 			t.Errorf("%q: %v", in, err)
 		}
 	}

@@ -216,8 +216,11 @@ func (r *Repository) explain(what string, err error) error {
 		e.Err = fmt.Errorf("%s has no %s (%w)", r.Name(), what, image.ErrNotFound)
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
 		e.Err = fmt.Errorf("%w (%w)", e.Err, image.ErrNotFound)
+		e.Hint = "check the name of the repository"
 	case errors.Is(err, auth.ErrBasicCredentialNotFound), errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden):
 		e.Hint = "log in with docker login or skopeo login, or give --authfile"
+	case answer != nil && (answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError):
+		e.Hint = "try again later; the registry is there, and cannot serve this now"
 	case errors.Is(err, http.ErrSchemeMismatch):
 		e.Hint = "the registry speaks plain HTTP: give --plain-http if it may"
 	}

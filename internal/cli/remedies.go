@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -18,9 +21,8 @@ import (
 // knows no remedy; empty for the others.
 func remedy(err error) string {
 	has := func(word string) bool { return strings.Contains(err.Error(), word) }
-	var hinted *image.Error
 	switch {
-	case errors.As(err, &hinted) && hinted.Hint != "", errors.Is(err, spool.ErrLimit):
+	case isHinted(err), errors.Is(err, spool.ErrLimit):
 		return ""
 	case errors.Is(err, delta.ErrBase):
 		switch {
@@ -44,6 +46,56 @@ func remedy(err error) string {
 		if has("permission denied") && !has("dial unix") {
 			return "run it as a user who may do that, or choose another place"
 		}
+	}
+	return networkRemedy(err)
+}
+
+// isHinted reports that an error, or one that it wraps, says what to do.
+func isHinted(err error) bool {
+	var e *image.Error
+	for errors.As(err, &e) {
+		if e.Hint != "" {
+			return true
+		}
+		err = e.Err
+	}
+	return false
+}
+
+// networkRemedy says what to do when a registry cannot be reached. Errors of a
+// docker daemon that does not answer have a hint of their own.
+func networkRemedy(err error) string {
+	var (
+		name      *net.DNSError
+		op        *net.OpError
+		late      net.Error
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return "check the proxy that HTTPS_PROXY names, or except the registry with NO_PROXY"
+	case errors.As(err, &name) && name.IsNotFound:
+		return "check the registry's name, and whether this machine's name server knows it"
+	case errors.As(err, &name):
+		return "check this machine's network and its name server, and try again"
+	case errors.As(err, &authority):
+		return "give the directory with its authority's certificate with --cert-dir; only where nobody can come between, --tls-verify=false"
+	case errors.As(err, &host):
+		return "call the registry by a name that its certificate is for"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "check this machine's clock; if it is right, the registry needs a new certificate"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the registry speaks plain HTTP: give --plain-http if it may"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "check the registry's name and port, and that it runs"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "check this machine's network"
+	case errors.Is(err, syscall.ECONNRESET):
+		return "try again; the registry, or something on the way to it, ended the connection"
+	case errors.As(err, &late) && late.Timeout():
+		return "try again; if it stays so, check the network, a firewall, and whether a proxy is needed (HTTPS_PROXY)"
 	}
 	return ""
 }

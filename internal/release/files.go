@@ -158,5 +158,5 @@ func (r *release) checksums() error {
 		}
 		fmt.Fprintf(&b, "%x  %s\n", sha256.Sum256(data), name)
 	}
-	return r.write("SHA256SUMS", b.Bytes())
+	return r.write(sums, b.Bytes())
 }

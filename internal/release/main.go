@@ -4,6 +4,9 @@
 //
 //	go run ./internal/release -version v1.2.3 -out dist
 //
+// It replaces a release that lies in the directory, and refuses one that holds anything
+// else. Files that no commit has are refused too, or with -dirty marked in the version.
+//
 // The same commit, version and Go toolchain give the same bytes: times are that of
 // the commit (or SOURCE_DATE_EPOCH), and nothing of the machine gets in. It needs
 // git, and for Debian packages dpkg-deb.
@@ -48,7 +51,8 @@ func main() {
 	var r release
 	var only, licences string
 	flag.StringVar(&r.version, "version", "", "version to name (default: what git describe says)")
-	flag.StringVar(&r.out, "out", "dist", "directory to write, emptied first")
+	flag.StringVar(&r.out, "out", "dist", "directory to write; a release that is there is replaced, anything else is left alone")
+	dirty := flag.Bool("dirty", false, "release files that no commit has as well, and mark the version")
 	flag.StringVar(&only, "platforms", "", "platforms, with commas, as os/arch (default: all)")
 	flag.StringVar(&licences, "licences", "", "write the licences of third parties to this file, and nothing else")
 	flag.Parse()
@@ -66,6 +70,9 @@ func main() {
 			fatal(err)
 		}
 		return
+	}
+	if err := r.uncommitted(*dirty); err != nil {
+		fatal(err)
 	}
 	if err := r.make(ctx); err != nil {
 		fatal(err)
@@ -120,15 +127,34 @@ func (r *release) prepare(only string) error {
 	return nil
 }
 
-// make makes all parts. A part that cannot be made is an error: a release is
-// whole or it is none.
+// make makes all parts beside out, and puts them there when they are whole. A part
+// that cannot be made is an error: a release is whole or it is none.
 func (r *release) make(ctx context.Context) error {
-	if err := os.RemoveAll(r.out); err != nil {
+	if _, err := earlier(r.out); err != nil { // before the work
 		return err
 	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
+	final := filepath.Clean(r.out)
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return err
 	}
+	unfinished, err := os.MkdirTemp(filepath.Dir(final), ".release-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(unfinished)
+	if err := os.Chmod(unfinished, 0o755); err != nil {
+		return err
+	}
+	r.out = unfinished
+	if err := r.parts(ctx); err != nil {
+		return err
+	}
+	r.out = final
+	return replace(unfinished, final)
+}
+
+// parts writes all files.
+func (r *release) parts(ctx context.Context) error {
 	manual, err := r.manual(ctx)
 	if err != nil {
 		return err
