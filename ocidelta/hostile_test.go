@@ -19,6 +19,7 @@ import (
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/limit"
+	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/ocidelta/internal/tardiff"
 )
 
@@ -169,6 +170,28 @@ func TestResembling(t *testing.T) {
 		if got := s.resembling("new/x", size); got != want {
 			t.Fatalf("for %d bytes: %+v, want %+v", size, got, want)
 		}
+	}
+}
+
+// Hard links that lead back through ever more layers are followed so many times: each
+// time the base is read once more.
+func TestHostileLinks(t *testing.T) {
+	chain := func(n int) error {
+		m := &memory{layers: [][]byte{layerOf(member{name: "x0", data: []byte("hello")})}}
+		for i := range n {
+			m.layers = append(m.layers, layerOf(member{name: fmt.Sprint("x", i+1), hard: fmt.Sprint("x", i)}))
+		}
+		f, err := gather(t.Context(), spool.NewDir(t.TempDir(), 0), m, map[string]bool{fmt.Sprint("x", n): true}, func(int, int) {})
+		if err == nil {
+			err = f.Close()
+		}
+		return err
+	}
+	if err := chain(maxRounds - 1); err != nil {
+		t.Errorf("as many links as may be: %v", err)
+	}
+	if err := chain(maxRounds); !errors.Is(err, delta.ErrBase) || !strings.Contains(err.Error(), "lead on more than 16 times") {
+		t.Errorf("one more: %v", err)
 	}
 }
 
