@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/docker-delta/docker-delta/internal/testrig"
 )
 
 // A wireRow is what bringing a pair's new version to a host with the old one
@@ -37,11 +39,12 @@ type wireReport struct {
 
 // A wirehouse has a registry behind a line that counts.
 type wirehouse struct {
-	ctx      context.Context
-	registry string // where the line begins
-	line     *line
-	daemons  []daemon
-	stop     func()
+	ctx         context.Context
+	registry    string // where the line begins
+	line        *line
+	daemons     []daemon
+	stop        func()
+	endRegistry func()
 }
 
 // A daemon is a Docker daemon and the kind of its image store.
@@ -124,10 +127,11 @@ func (w *wirehouse) start(tmp string, hosts []string) error {
 		}
 		w.daemons = append(w.daemons, daemon{h, store, version})
 	}
-	server, err := startRegistry(w.ctx, tmp)
+	server, end, err := testrig.StartRegistry(tmp)
 	if err != nil {
 		return err
 	}
+	w.endRegistry = end
 	if w.line, err = newLine(server); err != nil {
 		return err
 	}
@@ -137,6 +141,9 @@ func (w *wirehouse) start(tmp string, hosts []string) error {
 
 func (w *wirehouse) close() {
 	w.stop()
+	if w.endRegistry != nil {
+		w.endRegistry()
+	}
 	if w.line != nil {
 		w.line.close()
 	}

@@ -1,9 +1,10 @@
 // Package delta ships an image update as what really changed.
 //
-// [Create] writes the delta between images; [Open] reads one, and
+// [Create] writes the delta between images. To apply it, [Open] reads it, and
 // [Delta.Rebuild] gives the target back as an [image.Image], which
-// [image.Write] stores anywhere. [Delta.Verify] proves a delta without storing
-// anything; [CreateFile] and [ApplyFile] do the same work for plain files.
+// [image.Write] stores anywhere; their examples are whole programs. [Delta.Verify]
+// proves a delta without storing anything; [CreateFile] and [ApplyFile] do the
+// same work for plain files.
 //
 // What comes back is exact: the image's config (so the image ID) and every
 // layer's decompressed tar always; the compressed blobs, and with them the

@@ -64,7 +64,7 @@ func scanFile(p *pooled, r io.ReaderAt, size int64, id *format.FileID, opt *Reso
 	m := opt.meter(Progress{Stage: "read " + p.side, Layer: 1, Layers: 1, Total: size})
 	defer m.finish()
 	sum := sha256.New()
-	s, err := layer.ScanWithin(io.TeeReader(io.NewSectionReader(r, 0, size), io.MultiWriter(sum, m)), mem)
+	s, err := layer.Scan(io.TeeReader(io.NewSectionReader(r, 0, size), io.MultiWriter(sum, m)), mem)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (p *pooled) addBlob(l image.Layer) {
 // spoolLayer keeps the decompressed tar of a layer and cuts it into nodes.
 func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter, mem *limit.Memory) (*layer.Stream, error) {
 	if k, ok := l.(*keptLayer); ok {
-		s, err := layer.ScanWithin(io.TeeReader(k.f.Section(0, k.f.Size()), m), mem)
+		s, err := layer.Scan(io.TeeReader(k.f.Section(0, k.f.Size()), m), mem)
 		if err == nil {
 			s.Raw = k.f
 		}
@@ -126,7 +126,7 @@ func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter, mem
 		return nil, err
 	}
 	defer r.Close()
-	s, err := layer.ScanWithin(io.TeeReader(r, io.MultiWriter(f, m)), mem)
+	s, err := layer.Scan(io.TeeReader(r, io.MultiWriter(f, m)), mem)
 	if err != nil {
 		return nil, err
 	}

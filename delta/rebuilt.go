@@ -268,7 +268,7 @@ func (d *Delta) recipe(l *format.Layer, b *format.Blob) (*recipe.Recipe, error) 
 	if err != nil {
 		return nil, err
 	}
-	r, err := recipe.ParseWithin(raw, limit.NewMemory(d.memory, "a recipe"))
+	r, err := recipe.Parse(raw, limit.NewMemory(d.memory, "a recipe"))
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", b.Digest, err)
 	}

@@ -66,7 +66,7 @@ func TestELF(t *testing.T) {
 	file := elfFile(t, text, info, line)
 	u := &Unwrapper{Dir: spool.NewDir(t.TempDir(), 0), Recipes: true}
 	defer u.Close()
-	s, err := Scan(bytes.NewReader(file))
+	s, err := Scan(bytes.NewReader(file), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (p *Program) stream(ctx context.Context, plain io.ReaderAt, at int64, depth
 		at += st.inner.plain
 	}
 	raw.Add(plain, at, p.raw-raw.Size())
-	s, err := ScanWithin(io.NewSectionReader(&raw, 0, p.raw), mem)
+	s, err := Scan(io.NewSectionReader(&raw, 0, p.raw), mem)
 	if err != nil {
 		return nil, err
 	}

@@ -156,7 +156,7 @@ func TestScanTar(t *testing.T) {
 	long := strings.Repeat("d/", 100) + "file"
 	for _, format := range []tar.Format{tar.FormatGNU, tar.FormatPAX} {
 		b := makeTar(t, format, member{"dir/", nil}, member{"dir/a", text(1, 1000)}, member{long, text(2, 512)}, member{"empty", nil})
-		s, err := Scan(bytes.NewReader(b))
+		s, err := Scan(bytes.NewReader(b), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestScanWhatIsNoTar(t *testing.T) {
 		"cut early": tarball[:100],
 		"junk":      append(tarball[:3584:3584], text(4, 777)...),
 	} {
-		s, err := Scan(bytes.NewReader(b))
+		s, err := Scan(bytes.NewReader(b), nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -191,7 +191,7 @@ func TestScanWhatIsNoTar(t *testing.T) {
 
 func scanned(t testing.TB, b []byte) *Stream {
 	t.Helper()
-	s, err := Scan(bytes.NewReader(b))
+	s, err := Scan(bytes.NewReader(b), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,7 +177,7 @@ func (d *decoder) program(raw int64, depth int) *Program {
 		st := step{skip: d.uint(left)}
 		left -= st.skip
 		d.take(2 * int64(unsafe.Sizeof(st))) // in a list that grows
-		r, err := recipe.ParseWithin(d.bytes(), d.mem)
+		r, err := recipe.Parse(d.bytes(), d.mem)
 		if err != nil {
 			if d.err == nil {
 				d.err = err

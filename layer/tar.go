@@ -22,11 +22,10 @@ const (
 // tar is one Content; where a tar stops making sense, the rest is one Content.
 //
 // The tar format is that of POSIX.1-2001 (pax) and of GNU tar.
-func Scan(r io.Reader) (*Stream, error) { return ScanWithin(r, nil) }
-
-// ScanWithin is [Scan] with nodes that take what they need off mem; when that is
-// used up, it fails.
-func ScanWithin(r io.Reader, mem *limit.Memory) (*Stream, error) {
+//
+// The nodes take what they need off mem; when that is used up, Scan fails. A nil mem
+// sets no limit.
+func Scan(r io.Reader, mem *limit.Memory) (*Stream, error) {
 	s := &scanner{r: takeReader(r), mem: mem}
 	defer putReader(s.r)
 	if err := s.scan(); err != nil {
@@ -184,7 +183,7 @@ func (n *Node) look(start []byte, length int64) {
 
 // cutTar cuts a tar that is a content of its own.
 func cutTar(raw io.ReaderAt, node *Node, mem *limit.Memory) ([]*Node, error) {
-	s, err := ScanWithin(io.NewSectionReader(raw, node.Off, node.Len), mem)
+	s, err := Scan(io.NewSectionReader(raw, node.Off, node.Len), mem)
 	if errors.Is(err, limit.ErrMemory) {
 		return nil, err
 	}

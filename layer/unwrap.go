@@ -264,7 +264,7 @@ func (w *worker) decompress(raw io.ReaderAt, n *Node) (*Stream, error) {
 	defer r.Close()
 	start := w.file.Size()
 	tee := &spoolTee{r: io.LimitReader(r, maxPlain+1), f: w.file}
-	s, err := ScanWithin(tee, w.u.Memory)
+	s, err := Scan(tee, w.u.Memory)
 	if errors.Is(err, limit.ErrMemory) {
 		return nil, err
 	}

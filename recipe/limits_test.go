@@ -24,12 +24,12 @@ func TestHostileRecipe(t *testing.T) {
 	b = append(b, tagAgain)
 	b = binary.AppendUvarint(b, streams)
 	b = append(b, bytes.Repeat([]byte{1}, streams)...)
-	if r, err := Parse(b); err != nil || r.PlainSize() != streams+1 {
+	if r, err := Parse(b, nil); err != nil || r.PlainSize() != streams+1 {
 		t.Fatalf("the recipe is not what this test means: %v", err)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := ParseWithin(b, limit.NewMemory(16<<20, "a recipe"))
+	_, err := Parse(b, limit.NewMemory(16<<20, "a recipe"))
 	runtime.ReadMemStats(&after)
 	if !errors.Is(err, limit.ErrMemory) {
 		t.Errorf("%v", err)
@@ -38,7 +38,7 @@ func TestHostileRecipe(t *testing.T) {
 		t.Errorf("%d bytes were allocated", n)
 	}
 	mem := limit.NewMemory(1<<40, "")
-	if _, err := ParseWithin(b, mem); err != nil {
+	if _, err := Parse(b, mem); err != nil {
 		t.Fatal(err)
 	}
 	if charged := 1<<40 - mem.Count(1); charged < streams*int64(unsafe.Sizeof(part{})) {

@@ -139,11 +139,10 @@ func appendBytes(b, s []byte) []byte {
 
 // Parse reads a serialized recipe, all of b. It keeps no reference to b.
 // The error wraps [ErrInvalid], or [ErrUnknownEncoder] naming the encoder.
-func Parse(b []byte) (*Recipe, error) { return ParseWithin(b, nil) }
-
-// ParseWithin is [Parse] for a recipe that takes no more than what is left of mem;
-// a byte may stand for a whole stream.
-func ParseWithin(b []byte, mem *limit.Memory) (*Recipe, error) {
+//
+// The recipe takes no more than what is left of mem, since a byte may stand for a whole
+// stream. A nil mem sets no limit.
+func Parse(b []byte, mem *limit.Memory) (*Recipe, error) {
 	d := decoder{b: b, mem: mem}
 	head := d.byte()
 	r := &Recipe{format: Format(head & 15)}

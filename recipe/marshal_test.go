@@ -37,7 +37,7 @@ func TestDamage(t *testing.T) {
 	recipes, plains := samples(t)
 	for k, b := range recipes {
 		for n := range b {
-			if r, err := Parse(b[:n]); err == nil {
+			if r, err := Parse(b[:n], nil); err == nil {
 				replayAny(t, r, plains[k])
 			} else if !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrUnknownEncoder) {
 				t.Errorf("sample %d cut to %d bytes: %v", k, n, err)
@@ -46,7 +46,7 @@ func TestDamage(t *testing.T) {
 		for n := 0; n < 8*len(b); n++ {
 			c := bytes.Clone(b)
 			c[n/8] ^= 1 << (n % 8)
-			if r, err := Parse(c); err == nil {
+			if r, err := Parse(c, nil); err == nil {
 				replayAny(t, r, plains[k])
 			} else if !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrUnknownEncoder) {
 				t.Errorf("sample %d with bit %d flipped: %v", k, n, err)
@@ -78,7 +78,7 @@ func replayAny(t testing.TB, r *Recipe, plain []byte) {
 func TestWrongPlain(t *testing.T) {
 	recipes, plains := samples(t)
 	for k, b := range recipes {
-		r, err := Parse(b)
+		r, err := Parse(b, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestUnknownEncoder(t *testing.T) {
 	c := coding{encoder: 4711, level: 6}
 	r := &Recipe{format: Gzip, size: 20, parts: []part{{stream: true, coding: c, plain: 5}}}
 	b, _ := r.AppendBinary(nil)
-	if _, err := Parse(b); !errors.Is(err, ErrUnknownEncoder) {
+	if _, err := Parse(b, nil); !errors.Is(err, ErrUnknownEncoder) {
 		t.Errorf("Parse of an unknown encoder: %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(recipes[k], plains[k])
 	}
 	f.Fuzz(func(t *testing.T, b, plain []byte) {
-		r, err := Parse(b)
+		r, err := Parse(b, nil)
 		if err != nil {
 			return
 		}

@@ -75,7 +75,7 @@ func roundTrip(t testing.TB, f Format, packed []byte, opt Options) *Recipe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Parse(b)
+	r, err := Parse(b, nil)
 	if err != nil {
 		t.Fatalf("Parse: %v (%s, %x)", err, found, b)
 	}

@@ -169,6 +169,11 @@ func TestPageInBrowser(t *testing.T) {
 	t.Run("packages", func(t *testing.T) {
 		b.t = t
 		b.is(`[...document.querySelectorAll("#packages tbody tr")].map(r => [...r.children].slice(0, 4).map(c => c.textContent).join(" ")).join()`, "libfoo deb 1.1 1.2")
+		// What differs is set off, and seen where the column is too narrow.
+		b.is(`[...document.querySelectorAll("#packages tbody td .base")].map(e => e.textContent).join()`, "1,2")
+		b.eval(`document.querySelector("#packages tbody td .dir").textContent = "1.".repeat(60)`)
+		b.is(`(() => { const e = document.querySelector("#packages tbody td .base"), r = e.getBoundingClientRect(); return r.width > 4 && r.right <= e.closest("td").getBoundingClientRect().right; })()`, true)
+		b.is(`document.querySelector("#packages tbody th .dir:empty").getBoundingClientRect().width`, 0)
 		b.eval(`document.querySelector("#packages input[type=checkbox]").focus()`)
 		b.press(" ")
 		b.wait(`document.querySelectorAll("#packages tbody tr").length === 3`)

@@ -120,12 +120,12 @@ func LockedReferrersRegistry(t testing.TB, c Certificate) string {
 func startOlareg(t testing.TB, c *Certificate) string {
 	t.Helper()
 	program, dir := olaregProgram(t), t.TempDir()
-	return startServer(t, c, func(addr string) *exec.Cmd {
+	return startServer(t, c, func(addr string) (*exec.Cmd, error) {
 		host, port, _ := strings.Cut(addr, ":")
 		args := []string{"serve", "--addr", host, "--port", port, "--dir", dir, "--api-delete", "--api-blob-delete", "--gc-frequency", "-1s"}
 		if c != nil {
 			args = append(args, "--tls-cert", c.Cert, "--tls-key", c.Key)
 		}
-		return exec.Command(program, args...)
+		return exec.Command(program, args...), nil
 	})
 }

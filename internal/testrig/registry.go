@@ -46,18 +46,35 @@ func LockedRegistry(t testing.TB, c Certificate) string {
 
 func startDistribution(t testing.TB, login bool, c *Certificate) string {
 	t.Helper()
-	program, dir := Program(t, "docker-registry"), t.TempDir()
-	return startServer(t, c, func(addr string) *exec.Cmd {
-		config := filepath.Join(dir, "config.yml")
-		writeFile(t, config, distributionConfig(t, dir, addr, login, c))
-		cmd := exec.Command(program, "serve", config)
-		// Nothing of the surrounding environment may change the configuration.
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "OTEL_TRACES_EXPORTER=none"}
-		return cmd
-	})
+	Program(t, "docker-registry")
+	return startServer(t, c, distribution(t.TempDir(), login, c))
 }
 
-func distributionConfig(t testing.TB, dir, addr string, login bool, c *Certificate) string {
+// StartRegistry is [Registry] for programs that are no tests, such as the benchmark: its
+// data are in the directory dir, and stop ends it.
+func StartRegistry(dir string) (addr string, stop func(), err error) {
+	return serve(false, distribution(dir, false, nil))
+}
+
+// distribution gives the command that serves at an address.
+func distribution(dir string, login bool, c *Certificate) func(addr string) (*exec.Cmd, error) {
+	return func(addr string) (*exec.Cmd, error) {
+		config := filepath.Join(dir, "registry.yml")
+		for name, text := range map[string]string{config: distributionConfig(dir, addr, login, c), passwords(dir): htpasswd} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				return nil, err
+			}
+		}
+		cmd := exec.Command("docker-registry", "serve", config)
+		// Nothing of the surrounding environment may change the configuration.
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "OTEL_TRACES_EXPORTER=none"}
+		return cmd, nil
+	}
+}
+
+func passwords(dir string) string { return filepath.Join(dir, "htpasswd") }
+
+func distributionConfig(dir, addr string, login bool, c *Certificate) string {
 	config := fmt.Sprintf(`version: 0.1
 log: {level: warn}
 storage:
@@ -70,48 +87,58 @@ storage:
 		config += fmt.Sprintf("http: {addr: %q, tls: {certificate: %q, key: %q}}\n", addr, c.Cert, c.Key)
 	}
 	if login {
-		passwords := filepath.Join(dir, "htpasswd")
-		writeFile(t, passwords, htpasswd)
-		config += fmt.Sprintf("auth:\n  htpasswd: {realm: test, path: %q}\n", passwords)
+		config += fmt.Sprintf("auth:\n  htpasswd: {realm: test, path: %q}\n", passwords(dir))
 	}
 	return config
 }
 
 // startServer starts a registry on a free address, and ends it with the test.
-func startServer(t testing.TB, c *Certificate, command func(addr string) *exec.Cmd) string {
+func startServer(t testing.TB, c *Certificate, command func(addr string) (*exec.Cmd, error)) string {
 	t.Helper()
+	addr, stop, err := serve(c != nil, command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return addr
+}
+
+// serve starts a registry on a free address, with TLS if it is secure.
+func serve(secure bool, command func(addr string) (*exec.Cmd, error)) (addr string, stop func(), err error) {
 	// Between our finding a free port and the registry's taking it, another
 	// process may come; then the registry ends at once and we try again.
 	var log bytes.Buffer
 	var cmd *exec.Cmd
 	for range 5 {
 		log.Reset()
-		addr := freeAddress(t)
-		cmd = command(addr)
+		if addr, err = freeAddress(); err != nil {
+			return "", nil, err
+		}
+		if cmd, err = command(addr); err != nil {
+			return "", nil, err
+		}
 		cmd.Stdout, cmd.Stderr = &log, &log
 		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+			return "", nil, err
 		}
 		ended := make(chan struct{})
 		go func() { cmd.Wait(); close(ended) }()
-		stop := func() { cmd.Process.Kill(); <-ended }
-		if answers(addr, c != nil, ended) {
-			t.Cleanup(stop)
-			return addr
+		stop = func() { cmd.Process.Kill(); <-ended }
+		if answers(addr, secure, ended) {
+			return addr, stop, nil
 		}
 		stop()
 	}
-	t.Fatalf("%s did not start:\n%s", cmd, log.String())
-	return ""
+	return "", nil, fmt.Errorf("%s did not start:\n%s", cmd, log.String())
 }
 
-func freeAddress(t testing.TB) string {
+func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer l.Close()
-	return l.Addr().String()
+	return l.Addr().String(), nil
 }
 
 // answers waits until a registry speaks at addr, or ended is closed.

@@ -73,6 +73,15 @@ function versions(p) {
   return p.after || p.before;
 }
 
+// versionCell shows where a version differs from another, also when it is too long.
+function versionCell(version, other, kind) {
+  if (!version || !other || version === other) return version || "–";
+  let same = 0;
+  while (same < version.length && version[same] === other[same]) same++;
+  while (same > 0 && /\d/.test(version[same - 1])) same--; // numbers are not cut
+  return make("span", { class: kind, title: version }, make("span", { class: "dir" }, version.slice(0, same)), make("span", { class: "base" }, version.slice(same)));
+}
+
 function packagesTable() {
   let all = !packages.some(function (p) { return p.status !== "same"; }), kind = "";
   const kinds = Array.from(new Set(packages.map(function (p) { return p.kind; }))).sort();
@@ -81,10 +90,10 @@ function packagesTable() {
   const t = newTable(document.getElementById("packages"), [
     { key: "name", label: "Package", show: function (p) { return pathCell(p.name); } },
     { key: "kind", label: "Kind", minor: true, width: "108" },
-    { key: "before", label: "Before", width: "140", show: function (p) { return make("span", { class: p.status === "changed" ? "before" : "", title: p.before }, p.before || "–"); } },
-    { key: "after", label: "After", width: "140", show: function (p) { return p.after || "–"; } },
+    { key: "before", label: "Before", width: "165", show: function (p) { return versionCell(p.before, p.after, "path before"); } },
+    { key: "after", label: "After", width: "165", show: function (p) { return versionCell(p.after, p.before, "path"); } },
     { key: "status", label: "Status", minor: true, width: "92", show: function (p) { return statusNames[p.status]; } },
-    { key: "where", label: "Where", minor: true, width: "130", show: function (p) { return p.where ? pathCell(p.where) : "–"; } },
+    ...packages.some(function (p) { return p.where; }) ? [{ key: "where", label: "Where", minor: true, width: "130", show: function (p) { return p.where ? pathCell(p.where) : "–"; } }] : [],
     { key: "files", label: "Files", num: true, minor: true, width: "62", show: function (p) { return p.files ? count(p.files) : "–"; } },
   ].concat(bytesColumns()), {
     label: "Packages", one: "package", many: "packages", least: 270, rows: packages, sort: "-" + measures[0],

@@ -4,7 +4,7 @@ package kpflate
 // The values are part of recorded recipes and never change.
 type Class uint8
 
-// The classes, from new to old. Neighbours differ at some levels only; see [Candidates].
+// The classes, from new to old. Neighbours differ at some levels only; see [Canonical].
 const (
 	V1_20_0  Class = 1  // 1.20.0 to 1.20.3
 	V1_18_2  Class = 2  // 1.18.2 to 1.19.2

@@ -90,7 +90,7 @@ func TestGolden(t *testing.T) {
 		}
 		return hashes[k]
 	}
-	covered := map[Candidate]int{}
+	covered := map[candidate]int{}
 	for _, r := range f.Records {
 		it, ok := items[r.Input]
 		if r.Encoder != golden.Klauspost || !ok {
@@ -110,7 +110,7 @@ func TestGolden(t *testing.T) {
 					continue
 				}
 				done[class] = want
-				covered[Candidate{class, r.Level}]++
+				covered[candidate{class, r.Level}]++
 				got := hash(class, r.Level, it)
 				if class == V1_18_1 && (r.Input == "skewed" && r.Level >= 7 || r.Input == "zeros" && r.Level == 9) {
 					// A bug of that version: a table for a block without matches
@@ -125,7 +125,7 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	each(func(class Class, level int) {
-		if n := covered[Candidate{class, level}]; n != len(items) {
+		if n := covered[candidate{class, level}]; n != len(items) {
 			t.Errorf("class %v, level %d: %d inputs are proved, want %d", class, level, n, len(items))
 		}
 	})

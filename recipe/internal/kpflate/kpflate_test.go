@@ -32,7 +32,7 @@ func TestWriteSizesAndReset(t *testing.T) {
 			it.Data = it.Data[:80_000]
 			it.Flush /= 2
 		}
-		for _, c := range Candidates(false) {
+		for _, c := range candidates(false) {
 			var want, got bytes.Buffer
 			z, err := NewWriter(&want, c.Class, c.Level)
 			if err != nil {
@@ -101,7 +101,7 @@ func TestRebase(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for _, bad := range []Candidate{{0, 5}, {200, 5}, {V1_15_0, -3}, {V1_15_0, 10}, {V1_14_0, 7}} {
+	for _, bad := range []candidate{{0, 5}, {200, 5}, {V1_15_0, -3}, {V1_15_0, 10}, {V1_14_0, 7}} {
 		if _, err := NewWriter(io.Discard, bad.Class, bad.Level); err == nil {
 			t.Errorf("%v, level %d, is accepted", bad.Class, bad.Level)
 		}
@@ -216,12 +216,31 @@ func TestPgzip(t *testing.T) {
 	}
 }
 
+// A candidate is an encoder that a stream may come from.
+type candidate struct {
+	Class Class
+	Level int
+}
+
+// candidates are all streams that this package can write for the same data, once.
+func candidates(pgzip bool) []candidate {
+	var all []candidate
+	for _, level := range []int{5, 1, 9, 6, 4, 3, 2, 7, 8, HuffmanOnly, NoCompression} {
+		for _, c := range Classes() {
+			if Supports(c, level) && Canonical(c, level, pgzip) == c {
+				all = append(all, candidate{c, level})
+			}
+		}
+	}
+	return all
+}
+
 // TestCandidates checks that what counts as the same is the same, and the classes' names.
 func TestCandidates(t *testing.T) {
 	data := append(golden.Tar(14, 150_000), golden.Rare(15, 70_000)...)
-	sums := map[Candidate]string{}
+	sums := map[candidate]string{}
 	sum := func(c Class, level int) string {
-		k := Candidate{c, level}
+		k := candidate{c, level}
 		if sums[k] == "" {
 			var b bytes.Buffer
 			z, err := NewWriter(&b, c, level)
@@ -233,10 +252,10 @@ func TestCandidates(t *testing.T) {
 		}
 		return sums[k]
 	}
-	seen := map[Candidate]bool{}
+	seen := map[candidate]bool{}
 	for _, pgzip := range []bool{false, true} {
 		clear(seen)
-		for _, c := range Candidates(pgzip) {
+		for _, c := range candidates(pgzip) {
 			if seen[c] {
 				t.Errorf("candidate %v twice", c)
 			}
@@ -244,7 +263,7 @@ func TestCandidates(t *testing.T) {
 		}
 		each(func(c Class, level int) {
 			canon := Canonical(c, level, pgzip)
-			if !seen[Candidate{canon, c.level(level)}] {
+			if !seen[candidate{canon, c.level(level)}] {
 				t.Errorf("%v, level %d, stands for %v, but is no candidate", canon, level, c)
 			}
 			if !pgzip && sum(c, c.level(level)) != sum(canon, c.level(level)) {
@@ -252,10 +271,10 @@ func TestCandidates(t *testing.T) {
 			}
 		})
 	}
-	if n := len(Candidates(false)); n < 60 || n > 120 {
+	if n := len(candidates(false)); n < 60 || n > 120 {
 		t.Errorf("%d candidates", n)
 	}
-	if first := Candidates(true)[0]; first != (Candidate{V1_15_15, 5}) {
+	if first := candidates(true)[0]; first != (candidate{V1_15_15, 5}) {
 		t.Errorf("the first candidate is %v", first)
 	}
 	names := map[string]bool{}

@@ -1,36 +1,14 @@
 package kpflate
 
-// A Candidate is an encoder that a stream may come from.
-type Candidate struct {
-	Class Class
-	Level int
-}
-
-// Candidates returns every stream that this package can write for the same data
-// once, likely ones first: by level, and within a level by class as in [Classes]. Of
-// classes with the same rules at a level only the first is there; they are the same
-// for pgzip streams, too, unless pgzip is set, when those are kept apart that
-// differ by their use of a dictionary.
-func Candidates(pgzip bool) []Candidate {
-	var all []Candidate
-	for _, level := range []int{5, 1, 9, 6, 4, 3, 2, 7, 8, HuffmanOnly, NoCompression} {
-		for _, c := range Classes() {
-			if Supports(c, level) && Canonical(c, level, pgzip) == c {
-				all = append(all, Candidate{c, level})
-			}
-		}
-	}
-	return all
-}
-
 // Supports says whether NewWriter knows the class and the level.
 func Supports(c Class, level int) bool {
 	return c.valid() && level >= HuffmanOnly && level <= BestCompression &&
 		(level < 7 || classRules[c].gain != unsupported)
 }
 
-// Canonical returns the class that stands in [Candidates] for c at a level: the
-// first that writes the same. It is c if the level is not supported.
+// Canonical returns the class that stands for c at a level: the first in [Classes] that
+// writes the same. Some classes differ in their use of a dictionary alone, which counts only
+// with pgzip. It is c if the level is not supported.
 func Canonical(c Class, level int, pgzip bool) Class {
 	if !Supports(c, level) {
 		return c
