@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,8 +22,8 @@ func readReport(name string) (*report, error) {
 	return r, nil
 }
 
-// add adds to r what an earlier run measured of tools that r did not run, on
-// the same machine and the same files; what both measured is r's.
+// add adds to r what an earlier run measured of tools and pairs that r did not
+// run, on the same machine and the same files; what both measured is r's.
 func (r *report) add(earlier *report) error {
 	if r.CPU != earlier.CPU || r.Cores != earlier.Cores {
 		return fmt.Errorf("the earlier results are of another machine: %s, %d cores", earlier.CPU, earlier.Cores)
@@ -49,6 +50,16 @@ func (r *report) add(earlier *report) error {
 		}
 		slices.SortStableFunc(s.Results, func(a, b result) int { return place(a.Tool) - place(b.Tool) })
 	}
+	for _, e := range earlier.Subjects {
+		if !slices.ContainsFunc(r.Subjects, func(s subject) bool { return s.key() == e.key() }) {
+			r.Subjects = append(r.Subjects, e)
+		}
+	}
+	names := pairNames()
+	slices.SortStableFunc(r.Subjects, func(a, b subject) int {
+		// An image comes behind the layer of its pair.
+		return cmp.Or(slices.Index(names, a.Pair)-slices.Index(names, b.Pair), len(a.key())-len(b.key()))
+	})
 	return nil
 }
 

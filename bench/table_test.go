@@ -180,6 +180,17 @@ func TestLaterRunAddsToEarlier(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
+	// A pair that only the earlier run measured keeps its figures and its place.
+	one := of(noon, "default")
+	one.Subjects = one.Subjects[1:2]
+	if err := one.add(of(morning, "default")); err != nil || len(one.Subjects) != 3 || one.Subjects[2].key() != "three (image)" {
+		t.Errorf("%d subjects, %v", len(one.Subjects), err)
+	}
+	for _, s := range one.Subjects {
+		if want := map[bool]int{true: 12, false: 9}[s.Pair == "two"]; s.Results[0].Run.Hour() != want {
+			t.Errorf("%s: measured at %v", s.key(), s.Results[0].Run)
+		}
+	}
 	earlier.Cores = 3
 	if later.add(earlier) == nil {
 		t.Error("results of another machine were added")
