@@ -30,10 +30,10 @@ import (
 )
 
 type settings struct {
-	dir, pairs, tools, suite, program, docs, from, after, daemons string
-	build, list, quick, noImages, noLayers, wired                 bool
-	bsdiffMax, zstdMax                                            int64
-	timeout                                                       time.Duration
+	dir, pairs, tools, suite, program, docs, from, after, daemons, note string
+	build, list, quick, noImages, noLayers, wired                       bool
+	bsdiffMax, zstdMax                                                  int64
+	timeout                                                             time.Duration
 }
 
 func main() {
@@ -52,6 +52,7 @@ func main() {
 	flag.StringVar(&s.docs, "docs", "", "also write benchmark.md, benchmark.svg and benchmark.json into this directory")
 	flag.StringVar(&s.from, "from", "", "measure nothing; write tables and picture from this results file")
 	flag.StringVar(&s.after, "after", "", "add to these results of an earlier run on this machine: tools that do not run now keep their figures")
+	flag.StringVar(&s.note, "note", "", "what the page shall say about the runs, such as what else the machine did")
 	flag.BoolVar(&s.build, "build", false, "only build the pairs")
 	flag.BoolVar(&s.wired, "wire", false, "count the bytes that hosts receive from a registry; with -docs, write wire.md")
 	flag.StringVar(&s.daemons, "daemons", "", "docker daemons to pull into with -wire, with commas (default: docker's own)")
@@ -214,6 +215,9 @@ func (s settings) ourProgram(ctx context.Context, tmp string) (string, error) {
 
 // publish prints the tables, keeps the results in dir, and writes the docs.
 func (s settings) publish(dir string, r *report) error {
+	if s.note != "" {
+		r.Note = s.note
+	}
 	if err := writeTables(os.Stdout, r); err != nil {
 		return err
 	}

@@ -55,7 +55,8 @@ type report struct {
 	Cores    int               `json:"cores"`
 	Go       string            `json:"go"`
 	Suite    string            `json:"suite"`
-	Versions map[string]string `json:"versions"` // of the tools that tell
+	Versions map[string]string `json:"versions"`       // of the tools that tell
+	Note     string            `json:"note,omitempty"` // what a reader has to know about the runs
 	Subjects []subject         `json:"subjects"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -79,6 +80,7 @@ func (a *app) fileApply() *cobra.Command {
 		Example: `  docker-delta file apply app-1.jar app.patch -o app-2.jar`,
 		Args:    filesAnd(&output, "an OLD file", "its PATCH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			debug.SetGCPercent(50) // as apply does
 			if output == "-" {
 				return usageError{errors.New("name a file with -o: nothing may be seen of the result before all of it is verified")}
 			}
