@@ -105,7 +105,7 @@ func (f *finder) fill(ctx context.Context, l *layout, search []Extent, opt Optio
 			off := list[i].off
 			for k := list[i].from; k < list[i].to; k++ {
 				err := f.memory.with(ctx, f.pieces[k].weight(), func() (err error) {
-					f.found[k], err = f.piece(f.pieces[k], off)
+					f.found[k], err = f.piece(ctx, f.pieces[k], off)
 					return err
 				})
 				if err != nil {

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"bytes"
+	"context"
 	"slices"
 	"sync"
 
@@ -45,7 +46,7 @@ func (f *finder) windowed(target int64) *finder {
 }
 
 // piece finds the operations for the target bytes at off.
-func (f *finder) piece(p Piece, off int64) (found, error) {
+func (f *finder) piece(ctx context.Context, p Piece, off int64) (found, error) {
 	var list opList
 	if p.Same >= 0 {
 		same, err := f.same(Extent{p.Same, p.Len}, off)
@@ -59,21 +60,37 @@ func (f *finder) piece(p Piece, off int64) (found, error) {
 		p.Candidates = append([]Extent{{p.Same, p.Len}}, p.Candidates...)
 	}
 	if p.Len <= maxNew {
-		return f.window(p, off)
+		return f.window(ctx, p, off)
 	}
 	// Groups are for whole files, so a file that is cut has none.
-	for rest := p; rest.Len > 0; {
-		head := rest
-		head.Len = min(rest.Len, maxNew)
-		r, err := f.window(head, off)
+	for at := int64(0); at < p.Len; at += cutNew {
+		r, err := f.window(ctx, p.cut(at, min(cutNew, p.Len-at)), off+at)
 		if err != nil {
 			return found{}, err
 		}
 		list.append(r.ops)
-		off += head.Len
-		rest.Len -= head.Len
 	}
 	return found{ops: list.ops}, nil
+}
+
+// cutNew is the length of the parts into which a file is cut that is longer than
+// maxNew. It leaves room in maxOld for what has moved.
+const cutNew = maxNew * 3 / 4
+
+// cut is the part of n bytes at an offset of a long piece. Of candidates that are
+// too long themselves, it has the part in proportion, so that a file whose contents
+// have moved by less than an eighth of maxOld finds them all.
+func (p Piece) cut(at, n int64) Piece {
+	part := Piece{Len: n, Same: -1}
+	for _, e := range p.Candidates {
+		if e.Len > maxOld {
+			middle := int64(float64(e.Len) * (float64(at) + float64(n)/2) / float64(p.Len))
+			from := max(0, min(middle-maxOld/2, e.Len-maxOld))
+			e = Extent{e.Off + from, maxOld}
+		}
+		part.Candidates = append(part.Candidates, e)
+	}
+	return part
 }
 
 // compareBuffers are what same reads into.
@@ -101,7 +118,7 @@ func (f *finder) same(e Extent, off int64) (bool, error) {
 }
 
 // window finds the operations for a piece, or a part of one, that fits memory.
-func (f *finder) window(p Piece, off int64) (found, error) {
+func (f *finder) window(ctx context.Context, p Piece, off int64) (found, error) {
 	data := make([]byte, p.Len)
 	if err := readFull(f.target, data, off); err != nil {
 		return found{}, err
@@ -120,7 +137,11 @@ func (f *finder) window(p Piece, off int64) (found, error) {
 	canonicalOld, canonicalNew := f.canonical(oldFile, newFile, len(file), old.bytes, data)
 	var list opList
 	if len(old.bytes) > 0 {
-		for _, o := range f.match(canonicalOld, canonicalNew) {
+		matched, err := f.match(ctx, canonicalOld, canonicalNew)
+		if err != nil {
+			return found{}, err
+		}
+		for _, o := range matched {
 			old.ops(&list, o.Old, o.Len)
 			list.literal(int64(o.Lit))
 		}
@@ -186,10 +207,10 @@ func (f *finder) canonical(oldFile, newFile []byte, fileLen int, old, new []byte
 const matchPart = 6 << 20
 
 // match matches a new text, in parts if it is long.
-func (f *finder) match(old, new []byte) []match.Op {
+func (f *finder) match(ctx context.Context, old, new []byte) ([]match.Op, error) {
 	opt := f.matching(len(old))
 	if len(new) < 2*matchPart {
-		return match.Match(old, new, opt)
+		return match.Match(old, new, opt), ctx.Err()
 	}
 	m := match.New(old, opt)
 	defer m.Close()
@@ -202,12 +223,14 @@ func (f *finder) match(old, new []byte) []match.Op {
 			to = len(new)
 		}
 		g.Go(func() error {
-			parts[i] = m.Match(new[from:to], from)
-			return nil
+			if ctx.Err() == nil {
+				parts[i] = m.Match(new[from:to], from)
+			}
+			return ctx.Err()
 		})
 	}
-	_ = g.Wait()
-	return slices.Concat(parts...)
+	err := g.Wait()
+	return slices.Concat(parts...), err
 }
 
 // executable returns the bytes of the first candidate when the piece may be a
