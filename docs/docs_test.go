@@ -281,10 +281,10 @@ func between(s, begin, end string) string {
 var (
 	variable = regexp.MustCompile(`[0-9a-f]{12,}|[0-9]+(?:[.,][0-9]+)*(?: (?:B|kB|MB|GB))?`)
 	spaces   = regexp.MustCompile(` +`)
-	progress = regexp.MustCompile(`(?m)^.* …\n`)
+	progress = regexp.MustCompile(`(?m)^(?:.* …|[a-z ]+(?:, [^:\n]*)?: [0-9]+% of .*)\n`)
 )
 
-// clean leaves out lines of progress, and white space that tables fill with.
+// clean leaves out lines of progress, which slow machines print, and white space that tables fill with.
 func clean(s string) string {
 	s = progress.ReplaceAllString(s, "")
 	lines := strings.Split(strings.TrimSpace(s), "\n")
