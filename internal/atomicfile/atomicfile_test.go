@@ -6,20 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []string
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}
+	"github.com/docker-delta/docker-delta/internal/testrig"
+)
 
 func TestNothingIsLeftBehind(t *testing.T) {
 	dir := t.TempDir()
@@ -32,7 +21,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Error("the file is visible before it is whole")
 	}
 	f.Abort()
-	if left := names(t, dir); len(left) != 0 {
+	if left := testrig.Names(t, dir); len(left) != 0 {
 		t.Errorf("after Abort: %v", left)
 	}
 	if err := WriteFile(path, []byte("old")); err != nil {

@@ -20,19 +20,6 @@ func put(t *testing.T, dir string, names ...string) {
 	}
 }
 
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []string
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}
-
 // A release takes the place of a release, and of nothing else.
 func TestReplace(t *testing.T) {
 	made := func(dir string, files ...string) string {
@@ -57,7 +44,7 @@ func TestReplace(t *testing.T) {
 		if err := replace(made(filepath.Join(top, "new"), files...), out); err != nil {
 			t.Fatal(err)
 		}
-		if got := names(t, out); !slices.Equal(got, append([]string{sums}, files...)) {
+		if got := testrig.Names(t, out); !slices.Equal(got, append([]string{sums}, files...)) {
 			t.Errorf("%v in place of %v", got, files)
 		}
 	}
@@ -66,7 +53,7 @@ func TestReplace(t *testing.T) {
 	if err := replace(fresh, out); err == nil || !strings.Contains(err.Error(), "notes") {
 		t.Errorf("notes of somebody: %v", err)
 	}
-	if got := names(t, out); !slices.Equal(got, []string{sums, "b", "c", "notes"}) {
+	if got := testrig.Names(t, out); !slices.Equal(got, []string{sums, "b", "c", "notes"}) {
 		t.Errorf("left: %v", got)
 	}
 	inner := made(filepath.Join(top, "other"), "a")
@@ -80,7 +67,7 @@ func TestReplace(t *testing.T) {
 		t.Error("a directory of a file's name is replaced")
 	}
 	empty := t.TempDir()
-	if err := replace(fresh, empty); err != nil || len(names(t, empty)) != 2 {
+	if err := replace(fresh, empty); err != nil || len(testrig.Names(t, empty)) != 2 {
 		t.Errorf("an empty directory: %v", err)
 	}
 }
@@ -97,7 +84,7 @@ func TestMakeLeavesOthersAlone(t *testing.T) {
 	if err := r.make(context.Background()); err == nil {
 		t.Error("a release of nothing is made")
 	}
-	if left := names(t, top); len(left) > 0 {
+	if left := testrig.Names(t, top); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }

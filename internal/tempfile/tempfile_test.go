@@ -11,20 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []string
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}
+	"github.com/docker-delta/docker-delta/internal/testrig"
+)
 
 const helperDir = "DOCKER_DELTA_TEST_TEMPFILE_DIR"
 
@@ -74,13 +63,13 @@ func TestSweep(t *testing.T) {
 	}
 	// Times are no sign of age: clocks jump.
 	old := time.Unix(1, 0)
-	for _, name := range names(t, dir) {
+	for _, name := range testrig.Names(t, dir) {
 		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
 			t.Fatal(err)
 		}
 	}
 	Sweep(dir)
-	if got := names(t, dir); len(got) != 3 { // the anonymous file has no name
+	if got := testrig.Names(t, dir); len(got) != 3 { // the anonymous file has no name
 		t.Errorf("while it lives: %v", got)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -88,13 +77,13 @@ func TestSweep(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	future := time.Now().Add(1000 * time.Hour)
-	for _, name := range names(t, dir) {
+	for _, name := range testrig.Names(t, dir) {
 		if err := os.Chtimes(filepath.Join(dir, name), future, future); err != nil {
 			t.Fatal(err)
 		}
 	}
 	Sweep(dir)
-	if got := names(t, dir); len(got) != 1 || got[0] != filepath.Base(mine.Name()) {
+	if got := testrig.Names(t, dir); len(got) != 1 || got[0] != filepath.Base(mine.Name()) {
 		t.Errorf("after its death: %v", got)
 	}
 }
@@ -126,7 +115,7 @@ func TestSweepLeavesTheRest(t *testing.T) {
 		}
 	}
 	Sweep(dir)
-	if got := names(t, dir); len(got) != want {
+	if got := testrig.Names(t, dir); len(got) != want {
 		t.Errorf("left of %d: %v", want, got)
 	}
 	if _, err := os.Stat(kept); err != nil {
@@ -183,7 +172,7 @@ func TestSweepersAndMakers(t *testing.T) {
 	close(stop)
 	sweepers.Wait()
 	Sweep(dir)
-	if left := names(t, dir); len(left) > 0 {
+	if left := testrig.Names(t, dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -201,7 +190,7 @@ func TestAnonymous(t *testing.T) {
 	if _, err := f.ReadAt(b, 5); err != nil || string(b) != "abc" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if left := names(t, dir); len(left) != 0 {
+	if left := testrig.Names(t, dir); len(left) != 0 {
 		t.Errorf("it has a name: %v", left)
 	}
 	if err := f.Close(); err != nil {
