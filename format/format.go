@@ -82,8 +82,8 @@ const (
 var (
 	// ErrNotPackage reports a file that is no package of ours at all.
 	ErrNotPackage = errors.New("not a delta package")
-	// ErrVersion reports a package of a version, or with a required feature,
-	// that this program does not know.
+	// ErrVersion reports a package of a version, or with a required feature or an
+	// encoder, that this program does not know.
 	ErrVersion = errors.New("made for a newer version of docker-delta")
 	// ErrCorrupt reports a package that is damaged or contradicts itself.
 	ErrCorrupt = errors.New("damaged delta package")

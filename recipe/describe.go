@@ -7,7 +7,8 @@ import (
 )
 
 // String describes the recipe for people, such as
-// "gzip, Go compress/flate 1.8-1.26 level 6".
+// "gzip, Go compress/flate 1.8-1.26 level 6" or
+// "gzip, unknown encoder, 1234 bytes of corrections".
 func (r *Recipe) String() string {
 	var b strings.Builder
 	b.WriteString(r.format.String())
@@ -56,6 +57,9 @@ func (c coding) String() string {
 	e := encoders[c.encoder]
 	if e == nil {
 		return fmt.Sprintf("encoder %d level %d", c.encoder, c.level)
+	}
+	if c.encoder == idCorrected {
+		return "unknown encoder"
 	}
 	s := fmt.Sprintf("%s %s level %d", e.name, e.class, c.level)
 	if name := zstdLevelNames[c.level]; e.format == Zstd && name != "" {

@@ -76,16 +76,16 @@ const (
 func (c coding) check(f Format) error {
 	e := encoders[c.encoder]
 	if e == nil {
-		return fmt.Errorf("%w: number %d", ErrUnknownEncoder, c.encoder)
+		return unknown("encoder number %d", c.encoder)
 	}
 	if (f == Zstd) != (e.format == Zstd) {
 		return fmt.Errorf("%w: %s in %s", ErrInvalid, e.name, f)
 	}
 	if !slices.Contains(e.levels, c.level) {
-		return fmt.Errorf("%w: %s %s has no level %d", ErrUnknownEncoder, e.name, e.class, c.level)
+		return unknown("level %d of the encoder %s %s", c.level, e.name, e.class)
 	}
 	if !slices.Contains(e.framings, c.framing) {
-		return fmt.Errorf("%w: %s %s has no framing %d", ErrUnknownEncoder, e.name, e.class, c.framing)
+		return unknown("framing %d of the encoder %s %s", c.framing, e.name, e.class)
 	}
 	switch c.framing {
 	case pgzip, pigz:

@@ -98,7 +98,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			}
 			set, err := d.RebuildSet(ctx, delta.Together(held...), ropt)
 			if err != nil {
-				return err
+				return ofDelta(args[0], err)
 			}
 			defer set.Close()
 			if err := set.CheckExact(); err != nil {
@@ -112,7 +112,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			if len(bases) == 0 {
 				wopt.InDaemon = held
 			}
-			return a.storeApplied(ctx, to, out, wopt)
+			return ofDelta(args[0], a.storeApplied(ctx, to, out, wopt))
 		},
 	}
 	images.register(c)

@@ -34,6 +34,8 @@ func remedy(err error) string {
 		}
 	case errors.Is(err, delta.ErrVerify):
 		return "fetch it again, or make it anew"
+	case errors.Is(err, format.ErrVersion):
+		return "update docker-delta here"
 	case errors.Is(err, format.ErrNotPackage):
 		return "give a file that docker-delta create has written"
 	case errors.Is(err, fs.ErrNotExist):
@@ -107,6 +109,17 @@ func noDelta(path string, err error) error {
 		return usageError{fmt.Errorf("%s: this command takes a delta out of a file; pull brings an image by the deltas in a registry", path)}
 	}
 	return absent(path, err)
+}
+
+// ofDelta names the delta in errors that come of it or of its base, and say only what
+// is wrong there.
+func ofDelta(path string, err error) error {
+	for _, class := range []error{delta.ErrVerify, delta.ErrBase, format.ErrVersion} {
+		if errors.Is(err, class) {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return err
 }
 
 // absent is err, but where the file path is not there, it says so, once.
