@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -58,8 +57,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		Args:              exactly("one DELTA"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			debug.SetGCPercent(50) // hosts that apply are often small
-			a.limitMemory()
+			a.applyInLittle()
 			ctx := cmd.Context()
 			if err := checkResult(to, tags); err != nil {
 				return err

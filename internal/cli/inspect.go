@@ -54,6 +54,9 @@ which add up; OF is what these bytes give, decompressed.`,
 				defer p.Close()
 				return a.showOCIDelta(p.Info(), format)
 			}
+			if isPatch(err) && !bytes && args[0] != "-" {
+				return a.inspectPatch(args[0], format)
+			}
 			if err != nil {
 				return err
 			}
@@ -76,7 +79,7 @@ which add up; OF is what these bytes give, decompressed.`,
 			if err != nil {
 				return ofDelta(args[0], err)
 			}
-			return a.showInfo(info, format)
+			return a.show(info, format, func(out io.Writer) error { return infoText(out, info) })
 		},
 	}
 	images.register(c)
@@ -89,10 +92,11 @@ which add up; OF is what these bytes give, decompressed.`,
 	return c
 }
 
-func (a *app) showInfo(info *delta.Info, format string) error {
+// show writes what there is to tell as text does, as JSON, or by a template.
+func (a *app) show(info any, format string, text func(io.Writer) error) error {
 	switch format {
 	case "text":
-		return infoText(a.ui.out, info)
+		return text(a.ui.out)
 	case "json":
 		enc := json.NewEncoder(a.ui.out)
 		enc.SetIndent("", "  ")

@@ -21,7 +21,10 @@ import (
 // knows no remedy; empty for the others.
 func remedy(err error) string {
 	has := func(word string) bool { return strings.Contains(err.Error(), word) }
+	var h hinted
 	switch {
+	case errors.As(err, &h):
+		return h.do
 	case isHinted(err), errors.Is(err, spool.ErrLimit):
 		return ""
 	case errors.Is(err, delta.ErrBase):
@@ -36,8 +39,10 @@ func remedy(err error) string {
 		return "fetch it again, or make it anew"
 	case errors.Is(err, format.ErrVersion):
 		return "update docker-delta here"
+	case errors.Is(err, format.ErrPatch):
+		return "apply it with docker-delta file apply OLD PATCH -o NEW"
 	case errors.Is(err, format.ErrNotPackage):
-		return "give a file that docker-delta create has written"
+		return "give a file that docker-delta create has written; if this should be one, fetch it again"
 	case errors.Is(err, fs.ErrNotExist):
 		if has("no such file or directory") && !has("dial unix") {
 			return "check the name and the directory"
@@ -51,6 +56,15 @@ func remedy(err error) string {
 	}
 	return networkRemedy(err)
 }
+
+// hinted is an error with a remedy of its own, which its place knows better than its
+// kind does.
+type hinted struct {
+	error
+	do string
+}
+
+func (h hinted) Unwrap() error { return h.error }
 
 // isHinted reports that an error, or one that it wraps, says what to do.
 func isHinted(err error) bool {
