@@ -117,7 +117,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 	trust.registerFile(c)
 	c.Flags().StringArrayVarP(&bases, "base", "b", nil, "the base image (may be repeated; default: found in the docker daemon)")
 	c.Flags().StringArrayVar(&chosen, "image", nil, "of several images in the package, the one of this name or image ID (may be repeated; default: all)")
-	c.Flags().StringVar(&to, "to", "", "where to write the target (default: the docker daemon)")
+	c.Flags().StringVar(&to, "to", "", "where to write the target, in place of a file that is there (default: the docker daemon)")
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name for the target (may be repeated; default: the names in the delta)")
 	c.Flags().BoolVar(&thin, "thin", true, "do not send layers that the daemon already has")
 	c.Flags().BoolVar(&all, "all", false, "rebuild all platforms that the package has, and the index that names them")

@@ -65,7 +65,7 @@ func (a *app) fileCreate() *cobra.Command {
 	}
 	level.register(c)
 	sign.registerFile(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, in place of one that is there; - for the standard output")
 	return c
 }
 
@@ -100,7 +100,7 @@ func (a *app) fileApply() *cobra.Command {
 		},
 	}
 	trust.registerFile(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, in place of one that is there")
 	return c
 }
 
