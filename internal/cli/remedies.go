@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -102,8 +101,6 @@ func networkRemedy(err error) string {
 		return "call the registry by a name that its certificate is for"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "check this machine's clock; if it is right, the registry needs a new certificate"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "the registry speaks plain HTTP: give --plain-http if it may"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "check the registry's name and port, and that it runs"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
