@@ -4,6 +4,9 @@ GO ?= go
 BIN ?= bin
 PREFIX ?= /usr/local
 DOCKER_PLUGINS ?= $(HOME)/.docker/cli-plugins
+PLUGINDIR ?= $(PREFIX)/lib/docker/cli-plugins
+# Where docker looks for plugins of all users.
+DOCKER_LOOKS = $(foreach d,/usr/local/lib /usr/local/libexec /usr/lib /usr/libexec,$d/docker/cli-plugins)
 FUZZTIME ?= 5s
 export CGO_ENABLED ?= 0
 
@@ -48,18 +51,22 @@ torture: ## damage, starve and kill it at every point; ONLY=bits,calls for some 
 	$(GO) run ./torture $(if $(ONLY),-only $(ONLY),-docs docs) $(if $(SAMPLE),-sample $(SAMPLE)) $(TORTUREFLAGS)
 
 # It builds nothing, so that root, who often has no Go, can run it.
-install: ## install what `make build man` made into PREFIX (/usr/local), and as the plugin `docker delta` of all users
+install: ## install what `make build man` made into PREFIX (/usr/local), and as the plugin `docker delta` of all users (PLUGINDIR)
 	@test -x $(BIN)/docker-delta && test -d $(BIN)/man || { echo "first run: make build man" >&2; exit 1; }
 	install -D -m 0755 $(BIN)/docker-delta $(DESTDIR)$(PREFIX)/bin/docker-delta
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(BIN)/man/*.1
-	install -d $(DESTDIR)$(PREFIX)/lib/docker/cli-plugins
-	ln -sf $(PREFIX)/bin/docker-delta $(DESTDIR)$(PREFIX)/lib/docker/cli-plugins/docker-delta
+	install -d $(DESTDIR)$(PLUGINDIR)
+	ln -sf $(PREFIX)/bin/docker-delta $(DESTDIR)$(PLUGINDIR)/docker-delta
+	@echo "installed: $(PREFIX)/bin/docker-delta, its man pages, and the plugin $(PLUGINDIR)/docker-delta"
+	@$(if $(filter $(PLUGINDIR),$(DOCKER_LOOKS)),:,echo "docker does not look for plugins in $(PLUGINDIR). For \`docker delta\`, install with" && \
+		echo "PLUGINDIR=/usr/local/lib/docker/cli-plugins, or, as each user who wants it, run: make install-plugin")
 
 install-plugin: build ## install only as the plugin `docker delta` of this user
 	install -D -m 0755 $(BIN)/docker-delta $(DOCKER_PLUGINS)/docker-delta
+	@echo "installed: $(DOCKER_PLUGINS)/docker-delta"
 
 uninstall: ## remove what install has installed
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/docker-delta share/man/man1/docker-delta.1 lib/docker/cli-plugins/docker-delta)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/docker-delta share/man/man1/docker-delta.1) $(DESTDIR)$(PLUGINDIR)/docker-delta
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/docker-delta-*.1
 
 clean: ## remove what build made

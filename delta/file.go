@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-delta/docker-delta/diff"
@@ -93,6 +94,33 @@ func ApplyFile(ctx context.Context, w io.Writer, old io.ReaderAt, oldSize int64,
 		return classify(err)
 	}
 	return nil
+}
+
+// PatchInfo tells what is known of a patch from it alone.
+type PatchInfo struct {
+	FormatVersion int      `json:"formatVersion"`
+	Size          int64    `json:"size"` // of the patch, in bytes
+	Old           FileInfo `json:"old"`
+	New           FileInfo `json:"new"`
+}
+
+// FileInfo identifies a file by its contents.
+type FileInfo struct {
+	Size   int64         `json:"size"`
+	Digest digest.Digest `json:"digest"`
+}
+
+// InspectFile checks a patch of patchSize bytes and describes it. The error is an
+// ErrVerify for a damaged patch.
+func InspectFile(patch io.ReaderAt, patchSize int64) (*PatchInfo, error) {
+	h, _, err := format.OpenPatch(patch, patchSize)
+	if err != nil {
+		return nil, classify(err)
+	}
+	file := func(id format.FileID) FileInfo {
+		return FileInfo{Size: id.Size, Digest: digest.NewDigestFromBytes(digest.SHA256, id.Sum[:])}
+	}
+	return &PatchInfo{FormatVersion: format.Version, Size: patchSize, Old: file(h.Old), New: file(h.New)}, nil
 }
 
 // holds tells whether a file has the bytes that id is of. A file that cannot be

@@ -3,10 +3,13 @@ package delta
 import (
 	"cmp"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/recipe"
 )
 
 // Info tells what is in a delta. All sizes are bytes.
@@ -37,7 +40,8 @@ type TargetInfo struct {
 	Platform string        `json:"platform,omitempty"`
 	// Manifest is the target's own, empty if it had none.
 	Manifest digest.Digest `json:"manifest,omitempty"`
-	// Exact tells that the manifest and all compressed blobs come back.
+	// Exact tells that the manifest and all compressed blobs come back, with this
+	// program: see Lacks of the layers and blobs.
 	Exact  bool  `json:"exact"`
 	Layers []int `json:"layers"` // numbers into Info.Layers
 }
@@ -56,8 +60,11 @@ type LayerInfo struct {
 	Bytes   int64         `json:"bytes"` // in the package
 	// Rewrap is the part of Bytes that says how to rewrap what is compressed
 	// inside the layer.
-	Rewrap int64      `json:"rewrap,omitempty"`
-	Blobs  []BlobInfo `json:"blobs,omitempty"`
+	Rewrap int64 `json:"rewrap,omitempty"`
+	// Lacks says what a later docker-delta has and this one needs to rebuild the layer,
+	// such as "encoder number 70"; it is empty where nothing is missing.
+	Lacks string     `json:"lacks,omitempty"`
+	Blobs []BlobInfo `json:"blobs,omitempty"`
 }
 
 // BlobInfo tells how a compressed form of a layer comes back.
@@ -68,6 +75,7 @@ type BlobInfo struct {
 	// Encoder names what rewraps the layer; it is empty where nothing does.
 	Encoder string `json:"encoder,omitempty"`
 	Recipe  int64  `json:"recipe,omitempty"` // bytes
+	Lacks   string `json:"lacks,omitempty"`  // as for layers
 }
 
 // size is that of the package's file, or of its parts in a directory.
@@ -110,7 +118,8 @@ func (d *Delta) Inspect(ctx context.Context) (*Info, error) {
 		ti := TargetInfo{Names: t.Names, ID: t.Config.Digest, Platform: t.Platform, Layers: t.Layers}
 		if t.Manifest != nil {
 			ti.Manifest = t.Manifest.Digest
-			ti.Exact = len((&target{d: d, t: t}).inexact()) == 0
+			own := &target{d: d, t: t}
+			ti.Exact = len(own.inexact()) == 0 && !info.lacks(own)
 		}
 		info.Targets = append(info.Targets, ti)
 	}
@@ -125,13 +134,18 @@ func (d *Delta) Inspect(ctx context.Context) (*Info, error) {
 }
 
 func (d *Delta) inspectLayer(ctx context.Context, l *format.Layer) (LayerInfo, error) {
+	var newer *recipe.UnknownError
 	li := LayerInfo{DiffID: l.DiffID, Size: l.Size, Carried: l.Carried, Bytes: d.pkg.BlobSize(l.Data)}
 	if l.Carried == format.CarriedDelta {
 		coded, err := d.open(ctx, l)
-		if err != nil {
+		switch {
+		case errors.As(err, &newer):
+			li.Lacks = newer.What
+		case err != nil:
 			return li, err
+		default:
+			li.Rewrap = coded.head
 		}
-		li.Rewrap = coded.head
 	}
 	for i := range l.Blobs {
 		b := &l.Blobs[i]
@@ -146,14 +160,31 @@ func (d *Delta) inspectLayer(ctx context.Context, l *format.Layer) (LayerInfo, e
 			}
 		case b.Recipe != nil:
 			r, err := d.recipe(l, b)
-			if err != nil {
+			switch {
+			case errors.As(err, &newer):
+				bi.Lacks = newer.What
+			case err != nil:
 				return li, err
+			default:
+				bi.Encoder = r.String()
 			}
-			bi.Encoder = r.String()
 			raw, _ := d.meta.part(*b.Recipe)
 			bi.Recipe = int64(len(raw))
 		}
 		li.Blobs = append(li.Blobs, bi)
 	}
 	return li, nil
+}
+
+// lacks tells whether something is missing to rebuild the target's layers, or the
+// blobs that its manifest names.
+func (info *Info) lacks(t *target) bool {
+	blobs, _ := t.blobs()
+	for i, n := range t.t.Layers {
+		l := &info.Layers[n]
+		if l.Lacks != "" || slices.ContainsFunc(l.Blobs, func(b BlobInfo) bool { return b.Lacks != "" && b.Digest == blobs[i].Digest }) {
+			return true
+		}
+	}
+	return false
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
 	"github.com/docker-delta/docker-delta/layer"
+	"github.com/docker-delta/docker-delta/recipe"
 	"github.com/docker-delta/docker-delta/signature"
 )
 
@@ -113,7 +114,8 @@ func (d *Delta) checkParts() error {
 			if _, again := known[*b.Recipe]; again {
 				return fmt.Errorf("%w: the recipe of blob %s is for another", format.ErrCorrupt, b.Digest)
 			}
-			if _, err := d.recipe(&l, &b); err != nil {
+			// An encoder that is not known here harms nobody who wants no compressed layers.
+			if _, err := d.recipe(&l, &b); err != nil && !errors.Is(err, recipe.ErrUnknownEncoder) {
 				return err
 			}
 			known[*b.Recipe] = sizes{b.Size, l.Size}
@@ -254,12 +256,16 @@ func (c *coded) decode(ctx context.Context, pages *spool.Pages, at int64, cores 
 	})
 }
 
-// classify makes every kind of damage an ErrVerify.
+// classify makes every kind of damage an ErrVerify, and an encoder that is not known
+// here an ErrVersion.
 func classify(err error) error {
 	if err == nil || errors.Is(err, ErrVerify) || errors.Is(err, ErrBase) {
 		return err
 	}
-	for _, damage := range []error{format.ErrCorrupt, diff.ErrCorrupt, layer.ErrProgram, layer.ErrReference} {
+	if errors.Is(err, recipe.ErrUnknownEncoder) && !errors.Is(err, format.ErrVersion) {
+		return fmt.Errorf("%w: %w", format.ErrVersion, err)
+	}
+	for _, damage := range []error{format.ErrCorrupt, diff.ErrCorrupt, layer.ErrProgram, layer.ErrReference, recipe.ErrInvalid} {
 		if errors.Is(err, damage) {
 			return fmt.Errorf("%w: %w", ErrVerify, err)
 		}

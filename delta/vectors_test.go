@@ -149,6 +149,8 @@ func writeVectors(t *testing.T) {
 	put(vector{File: "not-compressed.delta", Why: "good.delta without its compression", Base: "base.tar", Class: "ok", Layers: id, Blobs: blob}, tarred)
 	put(vector{File: "compressed-cut.delta", Why: "the end of the compressed package is missing", Base: "base.tar", Class: "damaged"}, good[:len(good)-9])
 	put(vector{File: "compressed-twice.delta", Why: "something stands behind the compressed package", Base: "base.tar", Class: "damaged"}, append(bytes.Clone(good), good...))
+	put(vector{File: "unknown-encoder.delta", Why: "the recipe of a layer is for an encoder of a later docker-delta", Class: "newer version"}, newer(t, alone, false))
+	put(vector{File: "unknown-inside.delta", Why: "the recipe of a file inside of a layer is for an encoder of a later docker-delta", Base: "base.tar", Class: "newer version"}, newer(t, good, true))
 	for _, d := range damages(t, tarred) {
 		put(vector{File: d.name + ".delta", Why: d.why, Base: "base.tar", Class: d.class}, d.b)
 	}

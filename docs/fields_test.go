@@ -41,6 +41,7 @@ func TestOutputFields(t *testing.T) {
 	}
 	visit(reflect.TypeFor[delta.Info]())
 	visit(reflect.TypeFor[delta.PartSize]())
+	visit(reflect.TypeFor[delta.PatchInfo]())
 	visit(reflect.TypeFor[delta.LayerCosts]())
 	visit(reflect.TypeFor[update.Published]())
 	visit(reflect.TypeFor[ocidelta.Info]())

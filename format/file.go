@@ -54,6 +54,13 @@ func WritePatch(w io.Writer, h *PatchHeader, data io.Reader) error {
 	return err
 }
 
+// isPatch tells whether a file starts as a patch does.
+func isPatch(r io.ReaderAt) bool {
+	var magic [len(patchMagic)]byte
+	_, _ = r.ReadAt(magic[:], 0)
+	return string(magic[:]) == patchMagic
+}
+
 // OpenPatch checks a patch of size bytes and gives its header and its data.
 func OpenPatch(r io.ReaderAt, size int64) (*PatchHeader, *io.SectionReader, error) {
 	s := io.NewSectionReader(r, 0, size)
@@ -62,7 +69,7 @@ func OpenPatch(r io.ReaderAt, size int64) (*PatchHeader, *io.SectionReader, erro
 		return nil, nil, err
 	}
 	if string(magic[:len(patchMagic)]) != patchMagic {
-		return nil, nil, fmt.Errorf("%w: it is no patch made by file create", ErrNotPackage)
+		return nil, nil, fmt.Errorf("%w: %w", ErrNotPackage, ErrNotPatch)
 	}
 	if v := magic[len(patchMagic)]; v != Version {
 		return nil, nil, fmt.Errorf("%w: patch version %d, this program knows %d", ErrVersion, v, Version)

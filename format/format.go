@@ -82,9 +82,13 @@ const (
 var (
 	// ErrNotPackage reports a file that is no package of ours at all.
 	ErrNotPackage = errors.New("not a delta package")
-	// ErrVersion reports a package of a version, or with a required feature,
-	// that this program does not know.
+	// ErrVersion reports a package of a version, or with a required feature or an
+	// encoder, that this program does not know.
 	ErrVersion = errors.New("made for a newer version of docker-delta")
+	// ErrPatch reports, beside ErrNotPackage, a patch between two plain files.
+	ErrPatch = errors.New("it is a patch between two plain files, made by file create")
+	// ErrNotPatch reports, beside ErrNotPackage, a file that is no such patch.
+	ErrNotPatch = errors.New("it is no patch made by file create")
 	// ErrCorrupt reports a package that is damaged or contradicts itself.
 	ErrCorrupt = errors.New("damaged delta package")
 )

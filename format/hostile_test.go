@@ -11,6 +11,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-delta/docker-delta/internal/testrig"
 )
 
 // layoutOf writes a layout with any documents, whose digests fit.
@@ -18,14 +20,7 @@ func layoutOf(t *testing.T, index, manifest, config []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	add := func(name string, data []byte) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(data); err != nil {
-			t.Fatal(err)
-		}
-	}
+	add := func(name string, data []byte) { testrig.AddMember(t, w, name, data) }
 	if manifest == nil {
 		manifest = fmt.Appendf(nil, `{"schemaVersion":2,"artifactType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[]}`,
 			ArtifactType, MediaTypeConfig, digest.FromBytes(config), len(config))

@@ -56,6 +56,9 @@ func OpenDir(root string, check func(manifest []byte) error) (*Package, error) {
 // Open opens a package of size bytes, a tar, compressed with gzip or not.
 func Open(r io.ReaderAt, size int64) (*Package, error) {
 	fileSize := size
+	if isPatch(r) {
+		return nil, fmt.Errorf("%w: %w", ErrNotPackage, ErrPatch)
+	}
 	if isPacked(r) {
 		b, err := unpack(r, size)
 		if err != nil {

@@ -2,9 +2,11 @@ package image
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 
 	"github.com/docker/distribution/registry/api/errcode"
@@ -115,8 +117,17 @@ func remoteError(err error) error {
 		return hint(fmt.Errorf("%w (%w)", err, ErrNotFound), "check the name and the tag")
 	case errors.Is(err, docker.ErrTooManyRequests), isStatus(err, 429, 500, 502, 503, 504):
 		return hint(err, "try again later; the registry is there, and cannot serve this now")
+	case IsPlainHTTP(err):
+		return hint(err, "if the registry speaks plain HTTP, and may, give --plain-http")
 	}
 	return err
+}
+
+// IsPlainHTTP reports that TLS was asked for where a server speaks something else,
+// which is plain HTTP as a rule.
+func IsPlainHTTP(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
 }
 
 // isStatus reports an answer of a registry with one of the HTTP status codes.

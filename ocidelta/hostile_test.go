@@ -20,6 +20,7 @@ import (
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/limit"
 	"github.com/docker-delta/docker-delta/internal/spool"
+	"github.com/docker-delta/docker-delta/internal/testrig"
 	"github.com/docker-delta/docker-delta/ocidelta/internal/tardiff"
 )
 
@@ -33,14 +34,7 @@ func (p parts) archive(t testing.TB, own []byte) []byte {
 	const layer = digest.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000001")
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	add := func(name string, data []byte) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(data); err != nil {
-			t.Fatal(err)
-		}
-	}
+	add := func(name string, data []byte) { testrig.AddMember(t, w, name, data) }
 	blob := func(mediaType string, data []byte, annotations map[string]string) ocispec.Descriptor {
 		d := digest.FromBytes(data)
 		add("blobs/sha256/"+d.Encoded(), data)

@@ -3,59 +3,9 @@ package recipe
 import (
 	"bytes"
 	"cmp"
-	"fmt"
-	"math/bits"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 )
-
-// String describes the coding for people.
-func (c coding) String() string {
-	e := encoders[c.encoder]
-	if e == nil {
-		return fmt.Sprintf("encoder %d level %d", c.encoder, c.level)
-	}
-	s := fmt.Sprintf("%s %s level %d", e.name, e.class, c.level)
-	if e.format == Zstd {
-		s = fmt.Sprintf("%s %s level %s", e.name, e.class, zstdLevelNames[c.level])
-	}
-	switch c.framing {
-	case pgzip:
-		s += fmt.Sprintf(" in pgzip blocks of %d KiB", c.arg>>10)
-	case pigz:
-		s += fmt.Sprintf(" in pieces of %d KiB", c.arg>>10)
-	case flushOnce:
-		s += fmt.Sprintf(", flushed after %d bytes", c.arg)
-	case flushEnd:
-		s += ", flushed before the end"
-	}
-	return s + c.settings()
-}
-
-// settings describes the settings that are not the usual ones.
-func (c coding) settings() string {
-	s := ""
-	part := func(shift, bits int, text string) {
-		if v := c.opts >> shift & (1<<bits - 1); v != 0 {
-			s += strings.Replace(text, "%d", strconv.Itoa(int(v)), 1)
-		}
-	}
-	switch encoders[c.encoder].format {
-	case Zstd:
-		part(zstdWindow, 5, ", window of 2^%d bytes")
-		part(zstdNoChecksum, 1, ", no checksum")
-	case Deflate:
-		part(zlibMemLevel, 4, ", memory level %d")
-		part(zlibWindowBits, 4, ", window of 2^%d bytes")
-		part(zlibStrategy, 3, ", strategy %d")
-		part(zlibIndependent, 1, ", independent pieces")
-	}
-	return s
-}
-
-var zstdLevelNames = map[int8]string{1: "fastest", 2: "default", 3: "better", 4: "best"}
 
 // candidates lists the codings that may have written the span, likely ones first.
 func (in *Input) candidates(s *span, hints []coding, hintOnly bool) ([]coding, error) {
@@ -86,13 +36,6 @@ func (in *Input) candidates(s *span, hints []coding, hintOnly bool) ([]coding, e
 	return list, err
 }
 
-// What streams of Go's encoders end with: an empty last block behind a flush.
-var (
-	tailGo     = []byte{0, 0, 0xff, 0xff} // stored; its type is in the byte before
-	tailGoSync = []byte{0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff}
-	tailFixed  = []byte{0, 0, 0xff, 0xff, 3, 0} // fixed codes: pgzip
-)
-
 // flateCandidates lists codings of a deflate stream.
 func (in *Input) flateCandidates(s *span) ([]coding, error) {
 	n := min(int64(len(tailGoSync)), s.body[1]-s.body[0])
@@ -100,9 +43,9 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 	if err != nil {
 		return nil, err
 	}
-	ends := endsOf(tail, s.plain)
+	m := marksOf(tail, s.plain)
 	block := int64(1 << 20)
-	if ends.flushed {
+	if m.flushed {
 		if first, err := in.firstFlush(s); err != nil {
 			return nil, err
 		} else if first > 0 {
@@ -128,7 +71,7 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 				case pgzip:
 					c.arg = uint64(block)
 				}
-				if ends.fit(e.id, f) && !(e.same != nil && e.same(level, f)) && (f != pigz || s.plain > int64(c.arg)) {
+				if e.mayLeave(m, f) && !(e.same != nil && e.same(level, f)) && (f != pigz || s.plain > int64(c.arg)) {
 					score := 100*h.levelPenalty(level) + 20*j + i + h.familyPenalty(e.id) + int(framingPenalty[f])
 					list = append(list, scored{c, score})
 				}
@@ -145,73 +88,6 @@ func (in *Input) flateCandidates(s *span) ([]coding, error) {
 
 // framingPenalty puts framings in order, where the end of the stream allows several.
 var framingPenalty = [...]int8{oneStream: 30, pgzip: 0, pigz: 25, flushEnd: 5}
-
-// endings is what the end of a stream tells.
-type endings struct {
-	empty   bool // nothing was compressed
-	golang  bool // ends as Go's standard library does
-	fixed   bool // ends with an empty block with fixed codes
-	flushed bool // and a flush before it
-}
-
-func endsOf(tail []byte, plain int64) endings {
-	return endings{
-		empty:   plain == 0,
-		golang:  bytes.HasSuffix(tail, tailGo),
-		fixed:   endsFixed(tail),
-		flushed: bytes.HasSuffix(tail, tailGoSync) || bytes.HasSuffix(tail, tailFixed),
-	}
-}
-
-// fit tells whether the encoder's streams may end like that.
-func (t endings) fit(id encoderID, f framing) bool {
-	switch {
-	case (id == idGo) != t.golang:
-		return false
-	case f == flushEnd || f == pgzip:
-		return t.flushed
-	case id == idGo:
-		return true
-	case isKlauspost(id):
-		return t.fixed
-	}
-	return !t.flushed || t.empty
-}
-
-// firstFlush returns the number of plain bytes before the first flush, which
-// is the block size of pgzip, or 0 if there is none but at the end.
-func (in *Input) firstFlush(s *span) (int64, error) {
-	mark := tailGo
-	for off := s.body[0]; off < s.body[1]; {
-		b, err := in.at(off, min(64<<10, s.body[1]-off))
-		if err != nil {
-			return 0, err
-		}
-		if i := bytes.Index(b, mark); i >= 0 {
-			end := off + int64(i+len(mark))
-			_, plain, err := inflateSize(in.Compressed, s.body[0], end)
-			if err == nil || plain >= s.plain || plain < minPiece || plain > maxPiece {
-				return 0, nil
-			}
-			return plain, nil
-		}
-		off += int64(max(1, len(b)-len(mark)+1))
-	}
-	return 0, nil
-}
-
-// endsFixed tells whether a stream may end with an empty block with fixed codes,
-// at any bit: 1 (last), 1 0 (fixed), seven zeros (end of block), and padding.
-func endsFixed(tail []byte) bool {
-	var v uint32
-	for _, c := range tail[max(0, len(tail)-3):] {
-		v = v>>8 | uint32(c)<<16
-	}
-	zeros := bits.LeadingZeros32(v << 8)
-	return zeros >= 8 && zeros < 16 && v>>(22-zeros)&1 == 1
-}
-
-func isKlauspost(id encoderID) bool { return id >= 10 && id < 30 }
 
 // headerHints is what a header tells about its writer.
 type headerHints struct {

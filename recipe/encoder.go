@@ -50,8 +50,19 @@ type encoder struct {
 	levels   []int8 // likely ones first
 	framings []framing
 	open     func(c coding, cores int) (engine, error)
+	// What follows spares tries, and may be left out: without it, the encoder is tried
+	// on every stream of its format.
+
+	// leaves, if set, tells whether its streams may bear such marks.
+	leaves func(m marks, f framing) bool
 	// same, if set, tells at which levels another encoder stands for this one.
 	same func(level int8, f framing) bool
+	// matchesOf, if set, is the encoder that at the same level cuts the same matches,
+	// or this one itself, when nothing but the bytes up to a little after a match
+	// decides on it: a look at the first ones then tells more at once.
+	matchesOf encoderID
+	// window, if set, gives the log2 of a zstd frame's window that no setting tells.
+	window func(level int8) int
 }
 
 // Limits of what a recipe may ask for: they bound the memory of a replay.
@@ -65,16 +76,16 @@ const (
 func (c coding) check(f Format) error {
 	e := encoders[c.encoder]
 	if e == nil {
-		return fmt.Errorf("%w: number %d", ErrUnknownEncoder, c.encoder)
+		return unknown("encoder number %d", c.encoder)
 	}
 	if (f == Zstd) != (e.format == Zstd) {
 		return fmt.Errorf("%w: %s in %s", ErrInvalid, e.name, f)
 	}
 	if !slices.Contains(e.levels, c.level) {
-		return fmt.Errorf("%w: %s %s has no level %d", ErrUnknownEncoder, e.name, e.class, c.level)
+		return unknown("level %d of the encoder %s %s", c.level, e.name, e.class)
 	}
 	if !slices.Contains(e.framings, c.framing) {
-		return fmt.Errorf("%w: %s %s has no framing %d", ErrUnknownEncoder, e.name, e.class, c.framing)
+		return unknown("framing %d of the encoder %s %s", c.framing, e.name, e.class)
 	}
 	switch c.framing {
 	case pgzip, pigz:

@@ -138,7 +138,7 @@ func appendBytes(b, s []byte) []byte {
 }
 
 // Parse reads a serialized recipe, all of b. It keeps no reference to b.
-// The error wraps [ErrInvalid], or [ErrUnknownEncoder] naming the encoder.
+// The error wraps [ErrInvalid], or is an [UnknownError].
 //
 // The recipe takes no more than what is left of mem, since a byte may stand for a whole
 // stream. A nil mem sets no limit.
@@ -327,7 +327,7 @@ func (d *decoder) coding(f Format) coding {
 		return coding{}
 	}
 	if id > math.MaxUint16 {
-		d.err = fmt.Errorf("%w: number %d", ErrUnknownEncoder, id)
+		d.err = unknown("encoder number %d", id)
 		return coding{}
 	}
 	c.encoder = encoderID(id)

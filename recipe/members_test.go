@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -136,6 +137,9 @@ func TestCorrections(t *testing.T) {
 	r := roundTrip(t, Deflate, packed, Options{MaxCorrections: 1 << 20})
 	if n := r.Corrections(); n == 0 || n > int64(len(packed)/4) {
 		t.Errorf("%d bytes of corrections for %d: %s", n, len(packed), r)
+	}
+	if want := fmt.Sprintf("deflate, unknown encoder, %d bytes of corrections", r.Corrections()); r.String() != want {
+		t.Errorf("it is described as %q, want %q", r, want)
 	}
 	hinted, err := find(Deflate, packed, plain, Options{MaxCorrections: 1 << 20, Hint: r, HintOnly: true})
 	if err != nil || hinted.Corrections() != r.Corrections() {

@@ -12,13 +12,14 @@
 // bytes they write depend on neither the Go toolchain nor on other modules.
 //
 // Serialized recipes stay valid: the numbers that name encoders are never
-// reused, and a build that lacks an encoder says so with [ErrUnknownEncoder].
+// reused, and a build that lacks an encoder says so with an [UnknownError].
 // A recipe is proved on the machine that finds it; whoever replays it compares
 // a digest of the result with the one it wants, as with anything from outside.
 package recipe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -53,7 +54,8 @@ var (
 	// ErrNotReproduced reports that no encoder of this build gives back the
 	// compressed bytes, and that corrections would cost more than the limit.
 	ErrNotReproduced = errors.New("no encoder reproduces these bytes")
-	// ErrUnknownEncoder reports a recipe made with an encoder that this build lacks.
+	// ErrUnknownEncoder reports a recipe made with an encoder that this build lacks:
+	// a later one has made it. The error is an [UnknownError].
 	ErrUnknownEncoder = errors.New("unknown encoder")
 	// ErrInvalid reports a serialized recipe that breaks the format's rules.
 	ErrInvalid = errors.New("invalid recipe")
@@ -63,6 +65,19 @@ var (
 	// ErrTooLarge reports plain bytes beyond the limit that the caller set.
 	ErrTooLarge = errors.New("decompressed size over the limit")
 )
+
+// UnknownError is an [ErrUnknownEncoder] that says what is lacking.
+type UnknownError struct {
+	// What is an encoder by number, or a level or framing of a known one by name.
+	What string
+}
+
+func unknown(format string, args ...any) error { return &UnknownError{fmt.Sprintf(format, args...)} }
+
+func (e *UnknownError) Error() string { return "unknown " + e.What }
+
+// Is makes it an [ErrUnknownEncoder].
+func (e *UnknownError) Is(target error) bool { return target == ErrUnknownEncoder }
 
 // Input is what [Find] works on: a compressed blob and its decompressed bytes.
 type Input struct {

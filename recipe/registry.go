@@ -26,9 +26,12 @@ const (
 //	10 – 29  klauspost/compress/flate, and Go's of 1.27, which is made from it
 //	30 – 49  the zlib family
 //	50 – 69  klauspost/compress/zstd
+//	70 – 89  free; a new family takes ten
 //	90       corrections of package predeflate, which name their own predictor
+//	91 –     free
 var registry = []*encoder{
-	{idGo, Deflate, "Go compress/flate", "1.8-1.26", goLevels, flushes, openGo, nil},
+	{id: idGo, format: Deflate, name: "Go compress/flate", class: "1.8-1.26",
+		levels: goLevels, framings: flushes, open: openGo, leaves: goMarks},
 
 	klauspost(14, kpflate.V1_15_15),
 	klauspost(11, kpflate.V1_20_0),
@@ -47,13 +50,14 @@ var registry = []*encoder{
 	klauspost(25, kpflate.V1_18_0),
 	klauspost(10, kpflate.Go1_27),
 
-	{idZlib, Deflate, "zlib", "1.2-1.3", zlibLevels, flushes, openZlib(zlibenc.Zlib), nil},
-	{idGNU, Deflate, "GNU gzip", "1.2-1.14", zlibLevels, plain, openZlib(zlibenc.GNU), nil},
-	{idBusybox, Deflate, "busybox gzip", "1.x", zlibLevels, plain, openZlib(zlibenc.Busybox), nil},
-	{idPigz, Deflate, "pigz", "2.x", zlibLevels, pieces, openZlib(zlibenc.Pigz), nil},
-	{idPigzSingle, Deflate, "pigz -p1", "2.x", zlibLevels, pieces, openZlib(zlibenc.PigzSingle), nil},
+	zlibFamily(idZlib, "zlib", "1.2-1.3", flushes, zlibenc.Zlib),
+	zlibFamily(idGNU, "GNU gzip", "1.2-1.14", plain, zlibenc.GNU),
+	zlibFamily(idBusybox, "busybox gzip", "1.x", plain, zlibenc.Busybox),
+	zlibFamily(idPigz, "pigz", "2.x", pieces, zlibenc.Pigz),
+	zlibFamily(idPigzSingle, "pigz -p1", "2.x", pieces, zlibenc.PigzSingle),
 
-	{idCorrected, Deflate, "corrections", "1", []int8{0}, plain, openNothing, nil},
+	{id: idCorrected, format: Deflate, name: "corrections", class: "1",
+		levels: []int8{0}, framings: plain, open: openNothing},
 
 	klauspostZstd(57, "1.17.8-1.20.2", zstdenc.Class1_20_2),
 	klauspostZstd(58, "1.20.3", zstdenc.Class1_20_3),
@@ -79,10 +83,21 @@ var (
 func klauspost(id encoderID, c kpflate.Class) *encoder {
 	levels := slices.DeleteFunc(slices.Clone(kpLevels), func(l int8) bool { return !kpflate.Supports(c, int(l)) })
 	return &encoder{
-		id, Deflate, "klauspost flate", c.String(), levels,
-		[]framing{oneStream, flushEnd, pgzip}, openKlauspost(c),
-		func(level int8, f framing) bool { return kpflate.Canonical(c, int(level), f == pgzip) != c },
+		id: id, format: Deflate, name: "klauspost flate", class: c.String(),
+		levels: levels, framings: []framing{oneStream, flushEnd, pgzip}, open: openKlauspost(c), leaves: klauspostMarks,
+		same: func(level int8, f framing) bool { return kpflate.Canonical(c, int(level), f == pgzip) != c },
 	}
+}
+
+func zlibFamily(id encoderID, name, class string, framings []framing, v zlibenc.Variant) *encoder {
+	e := &encoder{
+		id: id, format: Deflate, name: name, class: class,
+		levels: zlibLevels, framings: framings, open: openZlib(v), leaves: zlibMarks, matchesOf: idZlib,
+	}
+	if id == idBusybox {
+		e.matchesOf = idBusybox
+	}
+	return e
 }
 
 func klauspostZstd(id encoderID, class string, c zstdenc.Class) *encoder {
@@ -90,7 +105,16 @@ func klauspostZstd(id encoderID, class string, c zstdenc.Class) *encoder {
 	for _, l := range c.Levels() {
 		levels = append(levels, int8(l))
 	}
-	return &encoder{id, Zstd, "klauspost zstd", class, levels, []framing{oneStream, flushOnce}, openZstd(c), nil}
+	return &encoder{
+		id: id, format: Zstd, name: "klauspost zstd", class: class,
+		levels: levels, framings: []framing{oneStream, flushOnce}, open: openZstd(c), leaves: klauspostZstdMarks,
+		window: func(level int8) int {
+			if level == 1 {
+				return 22
+			}
+			return 23
+		},
+	}
 }
 
 var encoders = index(registry)

@@ -105,18 +105,17 @@ func (v *sieve) look(class coding) (bool, error) {
 
 // sieved tells whether the encoder's choice of tokens depends on nothing but the
 // bytes up to a little after them.
-func (c coding) sieved() bool { return c.encoder >= idZlib && c.encoder <= idPigzSingle }
+func (c coding) sieved() bool { return encoders[c.encoder].matchesOf != 0 }
 
 // tokenClass gives a coding that chooses the same tokens in the first 64 KiB: the
 // programs of the family differ in where they end blocks.
 func (c coding) tokenClass() coding {
 	c.framing, c.arg = oneStream, 0
 	c.opts &^= 1 << zlibIndependent
+	c.encoder = encoders[c.encoder].matchesOf
 	if c.encoder == idBusybox {
 		c.level = max(c.level, 4)
-		return c
 	}
-	c.encoder = idZlib
 	return c
 }
 

@@ -200,7 +200,8 @@ func (in *Input) zstdCandidates(s *span) ([]coding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.known && s.plain > zstdBlock { // klauspost's streams tell the size of one block at most
+	m := marks{sized: h.known && s.plain > zstdBlock}
+	if !slices.ContainsFunc(registry, func(e *encoder) bool { return e.format == Zstd && e.mayLeave(m, oneStream) }) {
 		return nil, nil
 	}
 	var opts uint32
@@ -212,17 +213,13 @@ func (in *Input) zstdCandidates(s *span) ([]coding, error) {
 		return nil, err
 	}
 	var list []coding
-	for _, level := range []int8{2, 1, 3, 4} {
+	for _, level := range zstdLevels {
 		for _, e := range registry {
 			if e.format != Zstd || !slices.Contains(e.levels, level) {
 				continue
 			}
 			c := coding{encoder: e.id, level: level, opts: opts}
-			own := 23
-			if level == 1 {
-				own = 22
-			}
-			if !h.known && h.window != own {
+			if !h.known && (e.window == nil || h.window != e.window(level)) {
 				if h.window == 0 {
 					return nil, nil
 				}
@@ -231,11 +228,27 @@ func (in *Input) zstdCandidates(s *span) ([]coding, error) {
 			if flush > 0 {
 				c.framing, c.arg = flushOnce, uint64(flush)
 			}
-			list = append(list, c)
+			if e.mayLeave(m, c.framing) {
+				list = append(list, c)
+			}
 		}
 	}
 	return list, nil
 }
+
+// zstdLevels are the levels of all encoders of zstd: those of klauspost, likely
+// ones first, and others.
+var zstdLevels = func() []int8 {
+	list := []int8{2, 1, 3, 4}
+	for _, e := range registry {
+		for _, l := range e.levels {
+			if e.format == Zstd && !slices.Contains(list, l) {
+				list = append(list, l)
+			}
+		}
+	}
+	return list
+}()
 
 // firstBlock returns the number of plain bytes of a first block that is too short
 // for a full one, which tells of a flush after the first write, or 0.

@@ -3,15 +3,21 @@ package registry
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/docker-delta/docker-delta/format"
+	"github.com/docker-delta/docker-delta/image"
 )
 
 // cutter breaks the connection after so many bytes of a blob.
@@ -127,6 +133,78 @@ func TestRetries(t *testing.T) {
 	asked.Store(0)
 	if _, err := never.Tags(t.Context()); err == nil || asked.Load() != 1 {
 		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+}
+
+// A server with too many requests is asked again when it says, and an answer that
+// stays so says what to do.
+func TestTooManyRequests(t *testing.T) {
+	inner := handler()
+	var busy atomic.Int64
+	var at []time.Time
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		at = append(at, time.Now())
+		if busy.Add(-1) >= 0 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		inner.ServeHTTP(w, q)
+	}))
+	mustPush(t, open(t, addr+"/app", Options{}), pack(t, "v1", subject("v2"), noise(100), annotations("v1")), "v1-v2")
+	busy.Store(1)
+	at = nil
+	if tags, err := open(t, addr+"/app", Options{Retries: 1}).Tags(t.Context()); err != nil || len(tags) != 1 {
+		t.Errorf("%v, %v", tags, err)
+	}
+	if len(at) != 2 || at[1].Sub(at[0]) < time.Second {
+		t.Errorf("asked at %v", at)
+	}
+	busy.Store(1 << 30)
+	_, err := open(t, addr+"/app", Options{}).Tags(t.Context())
+	var hinted *image.Error
+	if !errors.As(err, &hinted) || !strings.Contains(hinted.Hint, "try again later") || !strings.Contains(err.Error(), addr+"/app") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Where no connection comes about, the message is about that, and not about what was
+// to be asked first.
+func TestUnreached(t *testing.T) {
+	closed := httptest.NewServer(handler())
+	closed.Close()
+	addr := strings.TrimPrefix(closed.URL, "http://")
+	p := pack(t, "v1", subject("v2"), noise(100), annotations("v1"))
+	_, err := open(t, addr+"/app", Options{}).Push(t.Context(), p, "", nil)
+	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.HasPrefix(err.Error(), addr+"/app: the registry cannot be reached: dial") {
+		t.Errorf("closed: %v", err)
+	}
+	// Neither TLS nor an answer in HTTP.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("hello, who is there?\n"))
+			_, _ = io.Copy(io.Discard, c) // until the other side closes, which so has read it
+			c.Close()
+		}
+	}()
+	for name, at := range map[string]string{"HTTP": serve(t, handler()), "something else": l.Addr().String()} {
+		r, err := Open(t.Context(), at+"/app", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Push(t.Context(), p, "", nil)
+		if err == nil || strings.Contains(err.Error(), "blob") || !strings.Contains(err.Error(), "--plain-http") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -14,9 +14,12 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -204,6 +207,17 @@ func isReferrersTag(t string) bool {
 	return ok && digest.Digest(algorithm+":"+hex).Validate() == nil
 }
 
+// unreached reports that no connection to the registry came about.
+func unreached(err error) bool {
+	var (
+		request     *url.Error
+		op          *net.OpError
+		certificate *tls.CertificateVerificationError
+	)
+	return errors.As(err, &request) && (errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") ||
+		errors.As(err, &certificate) || image.IsPlainHTTP(err))
+}
+
 // explain adds what was asked, and what may help.
 func (r *Repository) explain(what string, err error) error {
 	if err == nil {
@@ -221,8 +235,14 @@ func (r *Repository) explain(what string, err error) error {
 		e.Hint = "log in with docker login or skopeo login, or give --authfile"
 	case answer != nil && (answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError):
 		e.Hint = "try again later; the registry is there, and cannot serve this now"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		e.Hint = "the registry speaks plain HTTP: give --plain-http if it may"
+	case unreached(err):
+		// What was asked first does not matter then, and neither does its long address.
+		var request *url.Error
+		errors.As(err, &request)
+		e.Err = fmt.Errorf("%s: the registry cannot be reached: %w", r.Name(), request.Err)
+		if image.IsPlainHTTP(err) {
+			e.Hint = "if the registry speaks plain HTTP, and may, give --plain-http"
+		}
 	}
 	return e
 }

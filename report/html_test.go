@@ -248,6 +248,27 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		b.size(1280, 900)
 	})
+	t.Run("columns", func(t *testing.T) {
+		b.t = t
+		// No column is cut off: what has no room is left out, and that is said.
+		for _, width := range []int{1300, 1000, 800, 420} {
+			b.size(width, 900)
+			b.open(path, "")
+			b.is(`[...document.querySelectorAll(".grid")].map(e => e.scrollWidth - e.clientWidth).join()`, "0,0,0,0")
+			for _, e := range []struct{ table, column string }{{"#packages", "Size"}, {"#packages", "Where"}, {"#here", "What"}} {
+				b.is(fmt.Sprintf(`(() => {
+					const seen = [...document.querySelectorAll("%[1]s thead th")].some(e => e.textContent === "%[2]s");
+					return seen !== document.querySelector("%[1]s .found + .found").textContent.includes("%[2]s");
+				})()`, e.table, e.column), true)
+			}
+			b.is(`[...document.querySelectorAll("#here tbody td:nth-child(2)")].every(e => e.scrollWidth <= e.clientWidth)`, true)
+		}
+		b.size(800, 900)
+		b.open(path, "")
+		b.is(`document.querySelector("#packages .found + .found").textContent.startsWith("no room for: Kind, Status, Where")`, true)
+		b.size(1300, 900)
+		b.wait(`document.querySelector("#packages .found + .found").textContent === ""`)
+	})
 	t.Run("areas", func(t *testing.T) {
 		b.t = t
 		b.open(path, "#/opt/app/data")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -58,8 +57,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 		Args:              exactly("one DELTA"),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			debug.SetGCPercent(50) // hosts that apply are often small
-			a.limitMemory()
+			a.applyInLittle()
 			ctx := cmd.Context()
 			if err := checkResult(to, tags); err != nil {
 				return err
@@ -98,7 +96,7 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			}
 			set, err := d.RebuildSet(ctx, delta.Together(held...), ropt)
 			if err != nil {
-				return err
+				return ofDelta(args[0], err)
 			}
 			defer set.Close()
 			if err := set.CheckExact(); err != nil {
@@ -112,14 +110,14 @@ With --key, or where a policy asks for it, the delta must be signed: see sign.`,
 			if len(bases) == 0 {
 				wopt.InDaemon = held
 			}
-			return a.storeApplied(ctx, to, out, wopt)
+			return ofDelta(args[0], a.storeApplied(ctx, to, out, wopt))
 		},
 	}
 	images.register(c)
 	trust.registerFile(c)
 	c.Flags().StringArrayVarP(&bases, "base", "b", nil, "the base image (may be repeated; default: found in the docker daemon)")
 	c.Flags().StringArrayVar(&chosen, "image", nil, "of several images in the package, the one of this name or image ID (may be repeated; default: all)")
-	c.Flags().StringVar(&to, "to", "", "where to write the target (default: the docker daemon)")
+	c.Flags().StringVar(&to, "to", "", "where to write the target, in place of a file that is there (default: the docker daemon)")
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "name for the target (may be repeated; default: the names in the delta)")
 	c.Flags().BoolVar(&thin, "thin", true, "do not send layers that the daemon already has")
 	c.Flags().BoolVar(&all, "all", false, "rebuild all platforms that the package has, and the index that names them")

@@ -139,6 +139,10 @@ or dir: directory, recognised by what is in it), a reference with a transport as
 Skopeo has them (docker://, oci:, oci-archive:, docker-archive:, dir:,
 docker-daemon:), or else an image in the docker daemon.
 
+A result takes the place of a file that has its name, without a question, once it is
+whole; after a failure, the old file is still there. Only create and file create
+refuse a file that they read. An OCI layout keeps its other images, and a tag moves.
+
 Exit codes: 0 success; 1 failure; 2 wrong usage; 3 the base is missing or not
 the right one; 4 verification failed; 5 not signed as required; 130 interrupted.`,
 		Example: `  docker-delta demo

@@ -97,7 +97,7 @@ in temporary files, and the delta to it is made anew, which is the smallest.`,
 	level.register(c)
 	c.Flags().Var(&exact, "exact", "with --base, rebuild compressed layers bit for bit: auto, require or off")
 	c.Flags().StringArrayVarP(&bases, "base", "b", nil, "an image that the first delta applies to (may be repeated)")
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, in place of one that is there; - for the standard output")
 	_ = c.RegisterFlagCompletionFunc("base", completeImages)
 	_ = c.RegisterFlagCompletionFunc("exact", fixed("auto", "require", "off"))
 	return c

@@ -142,7 +142,7 @@ them, whose digest comes back with apply --all.`,
 	images.register(c)
 	level.register(c)
 	sign.registerFile(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, in place of one that is there; - for the standard output")
 	c.Flags().StringVar(&format, "format", ownFormat, "format of the package: docker-delta or oci-delta")
 	_ = c.RegisterFlagCompletionFunc("format", fixed(ownFormat, ociDeltaFormat))
 	c.Flags().StringVar(&push, "push", "", "repository[:tag] in a registry to store the delta in, see push")

@@ -46,7 +46,7 @@ daemon. With --keep, the files stay for further tries.`,
 			return a.runDemo(cmd.Context(), dir, keep != "")
 		},
 	}
-	c.Flags().StringVar(&keep, "keep", "", "directory to leave the images and the delta in")
+	c.Flags().StringVar(&keep, "keep", "", "directory to leave the images and the delta in, in place of files of the same names")
 	_ = c.MarkFlagDirname("keep")
 	return c
 }

@@ -118,7 +118,7 @@ for an estimate.`,
 	c.Flags().BoolVar(&fast, "fast", false, "short for --level fast")
 	c.Flags().BoolVar(&noCost, "no-cost", false, "do not create the delta to see what it costs")
 	c.Flags().StringVar(&format, "format", "text", "text or json")
-	c.Flags().StringVar(&html, "html", "", "write the report as a page for browsers to this file, - for the standard output; no text unless --format is given")
+	c.Flags().StringVar(&html, "html", "", "write the report as a page for browsers to this file, in place of one that is there, - for the standard output; no text unless --format is given")
 	c.Flags().IntVar(&top, "top", 25, "rows of each table, 0 for all")
 	_ = c.RegisterFlagCompletionFunc("format", fixed("text", "json"))
 	return c

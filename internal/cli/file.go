@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/docker-delta/docker-delta/delta"
+	"github.com/docker-delta/docker-delta/format"
 )
 
 func (a *app) file() *cobra.Command {
@@ -65,7 +65,7 @@ func (a *app) fileCreate() *cobra.Command {
 	}
 	level.register(c)
 	sign.registerFile(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, - for the standard output")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, in place of one that is there; - for the standard output")
 	return c
 }
 
@@ -80,7 +80,7 @@ func (a *app) fileApply() *cobra.Command {
 		Example: `  docker-delta file apply app-1.jar app.patch -o app-2.jar`,
 		Args:    filesAnd(&output, "an OLD file", "its PATCH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			debug.SetGCPercent(50) // as apply does
+			a.applyInLittle()
 			if output == "-" {
 				return usageError{errors.New("name a file with -o: nothing may be seen of the result before all of it is verified")}
 			}
@@ -95,16 +95,28 @@ func (a *app) fileApply() *cobra.Command {
 			}
 			return a.writeFile(output, func(w io.Writer) error {
 				err := delta.ApplyFile(cmd.Context(), w, files[0], files[0].size, patch, files[1].size, a.resources())
-				if err != nil {
-					return fmt.Errorf("%s: %w", args[1], err)
-				}
-				return nil
+				return patchError(args[0], args[1], err)
 			})
 		},
 	}
 	trust.registerFile(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, in place of one that is there")
 	return c
+}
+
+// patchError names the file that an error of applying a patch is about, and what is
+// to be done.
+func patchError(old, patch string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, delta.ErrBase):
+		return hinted{fmt.Errorf("%s: %w", old, err),
+			fmt.Sprintf("give the file that the patch was made from: docker-delta inspect %s tells its size and digest", patch)}
+	case errors.Is(err, format.ErrNotPatch):
+		return hinted{fmt.Errorf("%s: %w", patch, err), "give OLD, then the PATCH that docker-delta file create has written"}
+	}
+	return fmt.Errorf("%s: %w", patch, err)
 }
 
 // filesAnd asks for these arguments and for -o.

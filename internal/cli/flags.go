@@ -99,6 +99,12 @@ func (a *app) limitMemory() {
 	debug.SetMemoryLimit(most)
 }
 
+// applyInLittle keeps applying small: hosts that apply often have little memory.
+func (a *app) applyInLittle() {
+	debug.SetGCPercent(50)
+	a.limitMemory()
+}
+
 // parseSize reads a number of bytes with an optional unit, K to T, of 1024.
 func parseSize(s string) (int64, error) {
 	digits := strings.TrimRight(strings.ToUpper(s), "IB")

@@ -54,6 +54,9 @@ which add up; OF is what these bytes give, decompressed.`,
 				defer p.Close()
 				return a.showOCIDelta(p.Info(), format)
 			}
+			if isPatch(err) && !bytes && args[0] != "-" {
+				return a.inspectPatch(args[0], format)
+			}
 			if err != nil {
 				return err
 			}
@@ -61,7 +64,7 @@ which add up; OF is what these bytes give, decompressed.`,
 			if bytes {
 				info, err := a.bytesOf(cmd.Context(), d, &images, base)
 				if err != nil {
-					return err
+					return ofDelta(args[0], err)
 				}
 				a.ui.done()
 				if err := a.showBytes(info, format, top); err != nil {
@@ -74,9 +77,9 @@ which add up; OF is what these bytes give, decompressed.`,
 			}
 			info, err := d.Inspect(cmd.Context())
 			if err != nil {
-				return err
+				return ofDelta(args[0], err)
 			}
-			return a.showInfo(info, format)
+			return a.show(info, format, func(out io.Writer) error { return infoText(out, info) })
 		},
 	}
 	images.register(c)
@@ -89,10 +92,11 @@ which add up; OF is what these bytes give, decompressed.`,
 	return c
 }
 
-func (a *app) showInfo(info *delta.Info, format string) error {
+// show writes what there is to tell as text does, as JSON, or by a template.
+func (a *app) show(info any, format string, text func(io.Writer) error) error {
 	switch format {
 	case "text":
-		return infoText(a.ui.out, info)
+		return text(a.ui.out)
 	case "json":
 		enc := json.NewEncoder(a.ui.out)
 		enc.SetIndent("", "  ")
@@ -130,13 +134,18 @@ func infoText(out io.Writer, info *delta.Info) error {
 	for _, t := range info.Targets {
 		row("target", "%s", strings.TrimSpace(strings.Join(t.Names, " ")+" "+t.Platform))
 		row("", "image ID %s, %d layers", t.ID, len(t.Layers))
-		switch {
+		switch whole, lack := lacking(info, t.Layers); {
 		case t.Exact:
 			row("", "manifest %s comes back exactly", t.Manifest)
+		case whole:
+			row("", "it comes back with a newer docker-delta only: this one does not know %s; update it", lack)
+		case t.Manifest != "" && lack != "":
+			row("", "manifest %s comes back with a newer docker-delta only: this one does not know %s; update it,", t.Manifest, lack)
+			row("", "or apply the delta where no compressed layers are wanted: --to docker-archive:FILE, or docker's classic store")
 		case t.Manifest != "":
 			row("", "manifest %s does not come back: not all compressed layers can be rebuilt", t.Manifest)
 		default:
-			row("", "the target had no manifest")
+			row("", "no manifest is known: the target's place kept none, as docker's classic store does, or --exact=off left it out")
 		}
 	}
 	whole := info.Plain
@@ -157,15 +166,38 @@ func infoText(out io.Writer, info *delta.Info) error {
 	for i, l := range info.Layers {
 		var encoders []string
 		for _, b := range l.Blobs {
-			if b.Encoder == "" {
+			switch {
+			case b.Lacks != "":
+				encoders = append(encoders, b.Lacks+", of a newer docker-delta")
+			case b.Encoder == "":
 				encoders = append(encoders, "unknown: not rebuilt")
-			} else {
+			default:
 				encoders = append(encoders, b.Encoder)
 			}
+		}
+		if len(encoders) == 0 {
+			encoders = []string{"-"}
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", i+1, short(l.DiffID.String()), size(l.Size), l.Carried, size(l.Bytes), strings.Join(encoders, "; "))
 	}
 	return w.Flush()
+}
+
+// lacking gives what is missing here to rebuild the layers: whole tells that these do
+// not come back at all, otherwise only compressed forms of them do not.
+func lacking(info *delta.Info, layers []int) (whole bool, what string) {
+	for _, n := range layers {
+		l := &info.Layers[n]
+		if l.Lacks != "" {
+			return true, l.Lacks
+		}
+		for _, b := range l.Blobs {
+			if b.Lacks != "" {
+				what = b.Lacks
+			}
+		}
+	}
+	return false, what
 }
 
 // short cuts a digest as docker does.

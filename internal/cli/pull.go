@@ -71,7 +71,7 @@ image is never pulled plainly: see publish --sign-key.`,
 	}
 	flags.register(c)
 	trust.register(c)
-	c.Flags().StringVar(&opt.To, "to", "", "where to write the image (default: the docker daemon)")
+	c.Flags().StringVar(&opt.To, "to", "", "where to write the image, in place of a file that is there (default: the docker daemon)")
 	c.Flags().StringArrayVarP(&opt.Bases, "base", "b", nil, "an image that is here (may be repeated; default: those in the docker daemon)")
 	c.Flags().StringArrayVarP(&opt.Names, "tag", "t", nil, "another name for the image (may be repeated)")
 	c.Flags().StringVar(&opt.Deltas, "deltas", "", "repository with the deltas (default: that of the image)")

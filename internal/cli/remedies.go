@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -21,7 +20,10 @@ import (
 // knows no remedy; empty for the others.
 func remedy(err error) string {
 	has := func(word string) bool { return strings.Contains(err.Error(), word) }
+	var h hinted
 	switch {
+	case errors.As(err, &h):
+		return h.do
 	case isHinted(err), errors.Is(err, spool.ErrLimit):
 		return ""
 	case errors.Is(err, delta.ErrBase):
@@ -34,8 +36,12 @@ func remedy(err error) string {
 		}
 	case errors.Is(err, delta.ErrVerify):
 		return "fetch it again, or make it anew"
+	case errors.Is(err, format.ErrVersion):
+		return "update docker-delta here"
+	case errors.Is(err, format.ErrPatch):
+		return "apply it with docker-delta file apply OLD PATCH -o NEW"
 	case errors.Is(err, format.ErrNotPackage):
-		return "give a file that docker-delta create has written"
+		return "give a file that docker-delta create has written; if this should be one, fetch it again"
 	case errors.Is(err, fs.ErrNotExist):
 		if has("no such file or directory") && !has("dial unix") {
 			return "check the name and the directory"
@@ -49,6 +55,15 @@ func remedy(err error) string {
 	}
 	return networkRemedy(err)
 }
+
+// hinted is an error with a remedy of its own, which its place knows better than its
+// kind does.
+type hinted struct {
+	error
+	do string
+}
+
+func (h hinted) Unwrap() error { return h.error }
 
 // isHinted reports that an error, or one that it wraps, says what to do.
 func isHinted(err error) bool {
@@ -86,8 +101,6 @@ func networkRemedy(err error) string {
 		return "call the registry by a name that its certificate is for"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "check this machine's clock; if it is right, the registry needs a new certificate"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "the registry speaks plain HTTP: give --plain-http if it may"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "check the registry's name and port, and that it runs"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
@@ -107,6 +120,17 @@ func noDelta(path string, err error) error {
 		return usageError{fmt.Errorf("%s: this command takes a delta out of a file; pull brings an image by the deltas in a registry", path)}
 	}
 	return absent(path, err)
+}
+
+// ofDelta names the delta in errors that come of it or of its base, and say only what
+// is wrong there.
+func ofDelta(path string, err error) error {
+	for _, class := range []error{delta.ErrVerify, delta.ErrBase, format.ErrVersion} {
+		if errors.Is(err, class) {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return err
 }
 
 // absent is err, but where the file path is not there, it says so, once.

@@ -59,7 +59,7 @@ rebuild the whole target to nowhere, and check every layer and blob of it. With
 				}
 			}
 			if err := d.Verify(ctx, delta.Together(held...), ropt); err != nil {
-				return err
+				return ofDelta(args[0], err)
 			}
 			if len(held) == 0 && !d.StandsAlone() {
 				return a.ui.result("the delta is sound; give --base to prove that the target comes back")

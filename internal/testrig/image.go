@@ -138,6 +138,14 @@ func (im Image) WriteDockerArchive(w io.Writer) error {
 	return tw.Close()
 }
 
+// AddMember writes a regular file to a tar that a test makes by hand.
+func AddMember(t testing.TB, w *tar.Writer, name string, data []byte) {
+	t.Helper()
+	if err := addFile(w, name, data); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func addFile(w *tar.Writer, name string, data []byte) error {
 	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: Created}); err != nil {
 		return err

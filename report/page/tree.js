@@ -122,7 +122,7 @@ function find(path) {
 }
 
 function describe(node) {
-  if (node.outside) return node.size ? "the same in both images" : "padding of tars, recipes, the package";
+  if (node.outside) return node.size ? "the same in both images" : "padding, recipes, the package";
   if (node.inside) return canEnter(node) ? "inside of a file" : "part of a file";
   if (node.dir) return "directory, " + plural(node.files, "file");
   return node.file ? node.file.type + ", " + statusNames[node.file.status] : "file";

@@ -2,13 +2,16 @@
 
 function bytesColumns(rows) {
   return measures.map(function (m) {
-    return { key: m, label: measureLabels[m], num: true, minor: m !== measures[0], width: "86", show: function (r) { return r[m] ? bytes(r[m]) : "–"; } };
+    return { key: m, label: measureLabels[m], num: true, width: "86", show: function (r) { return r[m] ? bytes(r[m]) : "–"; } };
   });
 }
 
+// leaving gives the columns that may be left out: never what matters most.
+function leaving(...keys) { return keys.filter(function (k) { return k !== measures[0]; }); }
+
 function shareColumn(whole) {
   return {
-    key: "share", label: "Share", num: true, minor: true, width: "150", value: function (r) { return r[map.measure]; },
+    key: "share", label: "Share", num: true, width: "150", value: function (r) { return r[map.measure]; },
     show: function (r) {
       const i = make("i", {}), part = r[map.measure];
       i.style.width = Math.min(100, 100 * part / (whole() || 1)) + "%";
@@ -43,12 +46,12 @@ function showHere() {
       const label = n.name + (n.dir ? "/" : "");
       return canEnter(n) || n.file ? make("button", { type: "button", class: "link", title: n.path, onclick: function () { map.act(n); } }, label) : label;
     } },
-    { key: "what", label: "What", minor: true, width: "270", value: describe, show: describe },
+    { key: "what", label: "What", width: "270", value: describe, show: describe },
     { key: map.measure, label: measureLabels[map.measure], num: true, width: "96", show: function (n) { return n[map.measure] ? bytes(n[map.measure]) : "–"; } },
     shareColumn(function () { return map.here[map.measure]; }),
   ].concat(rest.map(function (m) {
-    return { key: m, label: measureLabels[m], num: true, minor: true, width: "96", show: function (n) { return n[m] ? bytes(n[m]) : "–"; } };
-  })), { label: "Contents of " + map.here.path, one: "entry", many: "entries", least: 160, rows: rows, sort: "-" + map.measure, text: rows.length > 12 ? function (n) { return n.name; } : null });
+    return { key: m, label: measureLabels[m], num: true, width: "96", show: function (n) { return n[m] ? bytes(n[m]) : "–"; } };
+  })), { label: "Contents of " + map.here.path, one: "entry", many: "entries", least: 160, rows: rows, sort: "-" + map.measure, leave: ["share", ...rest, "what"], text: rows.length > 12 ? function (n) { return n.name; } : null });
 }
 
 function showDetails(node) {
@@ -89,14 +92,14 @@ function packagesTable() {
   if (!all) filters.push(checkbox("of the same version, too", false, function (v) { all = v; t.update(true); }));
   const t = newTable(document.getElementById("packages"), [
     { key: "name", label: "Package", show: function (p) { return pathCell(p.name); } },
-    { key: "kind", label: "Kind", minor: true, width: "108" },
+    { key: "kind", label: "Kind", width: "96" },
     { key: "before", label: "Before", width: "165", show: function (p) { return versionCell(p.before, p.after, "path before"); } },
     { key: "after", label: "After", width: "165", show: function (p) { return versionCell(p.after, p.before, "path"); } },
-    { key: "status", label: "Status", minor: true, width: "92", show: function (p) { return statusNames[p.status]; } },
-    ...packages.some(function (p) { return p.where; }) ? [{ key: "where", label: "Where", minor: true, width: "130", show: function (p) { return p.where ? pathCell(p.where) : "–"; } }] : [],
-    { key: "files", label: "Files", num: true, minor: true, width: "62", show: function (p) { return p.files ? count(p.files) : "–"; } },
+    { key: "status", label: "Status", width: "92", show: function (p) { return statusNames[p.status]; } },
+    ...packages.some(function (p) { return p.where; }) ? [{ key: "where", label: "Where", width: "130", show: function (p) { return p.where ? pathCell(p.where) : "–"; } }] : [],
+    { key: "files", label: "Files", num: true, width: "62", show: function (p) { return p.files ? count(p.files) : "–"; } },
   ].concat(bytesColumns()), {
-    label: "Packages", one: "package", many: "packages", least: 270, rows: packages, sort: "-" + measures[0],
+    label: "Packages", one: "package", many: "packages", least: 200, leave: leaving("where", "status", "kind", "files", "size", "pull", "before"), rows: packages, sort: "-" + measures[0],
     text: function (p) { return p.kind + " " + p.name + " " + p.before + " " + p.after + " " + p.where; },
     filters: filters,
     accept: function (p) { return (all || p.status !== "same") && (!kind || p.kind === kind); },
@@ -115,10 +118,10 @@ function typesTable() {
   }
   return newTable(document.getElementById("types"), [
     { key: "type", label: "Type" },
-    { key: "files", label: "Entries", num: true, minor: true, width: "100", show: function (r) { return count(r.files); } },
+    { key: "files", label: "Entries", num: true, width: "100", show: function (r) { return count(r.files); } },
     { key: "differ", label: "Differ", num: true, width: "90", show: function (r) { return count(r.differ); } },
     shareColumn(function () { return total[map.measure]; }),
-  ].concat(bytesColumns()), { label: "File types", one: "type", many: "types", least: 160, rows: Array.from(byName.values()), sort: "-" + measures[0] });
+  ].concat(bytesColumns()), { label: "File types", one: "type", many: "types", least: 160, leave: leaving("share", "files", "size", "pull"), rows: Array.from(byName.values()), sort: "-" + measures[0] });
 }
 
 function filesTable() {
@@ -127,11 +130,11 @@ function filesTable() {
   const t = newTable(document.getElementById("files"), [
     { key: "path", label: "Path", show: function (f) { return pathCell(f.path, function () { go(f.node.dir ? f.node : f.node.parent || root); map.choose(f.node); document.getElementById("map").scrollIntoView(); }); } },
     statusColumn,
-    { key: "type", label: "Type", minor: true, width: "150" },
-    { key: "pkg", label: "Package", minor: true, width: "150", value: function (f) { return f.pkg ? f.pkg.name : ""; }, show: function (f) { return f.pkg ? f.pkg.name : "–"; } },
-    { key: "layer", label: "Layer", num: true, minor: true, width: "70", show: function (f) { return f.layer ? String(f.layer) : "–"; } },
+    { key: "type", label: "Type", width: "150" },
+    { key: "pkg", label: "Package", width: "150", value: function (f) { return f.pkg ? f.pkg.name : ""; }, show: function (f) { return f.pkg ? f.pkg.name : "–"; } },
+    { key: "layer", label: "Layer", num: true, width: "70", show: function (f) { return f.layer ? String(f.layer) : "–"; } },
   ].concat(bytesColumns()), {
-    label: "Files", one: "file", many: "files", least: 280, rows: files, sort: "-" + measures[0],
+    label: "Files", one: "file", many: "files", least: 280, leave: leaving("layer", "pkg", "type", "size", "pull"), rows: files, sort: "-" + measures[0],
     text: function (f) { return f.path + " " + f.from + " " + (f.pkg ? f.pkg.name : ""); },
     filters: [
       choice("Status", [["", "all statuses"], ["differ", "what differs"]].concat(input.statuses.map(function (s) { return [s, statusNames[s]]; })), function (v) { status = v; t.update(true); }),
