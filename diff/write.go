@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-delta/docker-delta/diff/internal/code"
-	"github.com/docker-delta/docker-delta/diff/internal/predict"
 )
 
 // copyWriter codes the copies of frames, one section after the other.
@@ -17,14 +16,10 @@ type copyWriter struct {
 	level  Level
 	budget int64
 	ways   *choice[*code.CopyEncoder] // of this section, once it has copies
-	model  *predict.Model             // of the running group
-	before []byte                     // scratch: old bytes of a segment and those behind
-	pred   [chunkSize]byte            // scratch
 }
 
 // frame codes the copies of a frame.
 func (w *copyWriter) frame(f *frame) error {
-	look := f.look
 	for _, g := range f.segs {
 		if g.literal() {
 			continue
@@ -36,22 +31,14 @@ func (w *copyWriter) frame(f *frame) error {
 			}
 		}
 		i := g.at - f.start
-		old, actual := f.pred[i:i+g.n], f.actual[i:i+g.n]
+		pred, actual := f.pred[i:i+g.n], f.actual[i:i+g.n]
 		if g.group == nil {
-			if err := w.plain(f.equal, g, old, actual); err != nil {
+			if err := w.plain(f.equal, g, pred, actual); err != nil {
 				return err
 			}
 			continue
 		}
-		if g.copies != nil {
-			var err error
-			if w.model, err = predict.New(g.group.params, g.copies); err != nil {
-				return err
-			}
-		}
-		w.before = append(append(w.before[:0], old...), look[:g.look]...)
-		look = look[g.look:]
-		if err := w.predicted(g, w.before, actual); err != nil {
+		if err := w.foretold(g, pred, actual); err != nil {
 			return err
 		}
 	}
@@ -81,17 +68,13 @@ func (w *copyWriter) write(at int64, pred, actual []byte) error {
 	})
 }
 
-// predicted codes a copy whose bytes a model foretells from the old ones.
-func (w *copyWriter) predicted(g segment, old, actual []byte) error {
+// foretold codes a copy of an executable, chunk by chunk as it is decoded.
+func (w *copyWriter) foretold(g segment, pred, actual []byte) error {
 	for c := int64(0); c < g.n; c += chunkSize {
 		n := min(chunkSize, g.n-c)
-		pred := w.pred[:n]
-		w.model.Predict(pred, old[c:min(c+n+predict.Lookahead, int64(len(old)))],
-			g.old+c-g.group.old.Off, g.at+c-g.group.new.Off)
-		if err := w.write(g.at+c, pred, actual[c:c+n]); err != nil {
+		if err := w.write(g.at+c, pred[c:c+n], actual[c:c+n]); err != nil {
 			return err
 		}
-		w.model.Update(actual[c : c+n])
 	}
 	return nil
 }
@@ -151,17 +134,21 @@ type frameWriter interface {
 	finish(end int64) ([]byte, error)
 }
 
-// data codes the data of the layout. Copies and literals are coded at the same
-// time, each as far ahead of the other as there are frames.
+// data codes the data of the layout. Executables are foretold, and copies and
+// literals coded, at the same time, each as far ahead of the other as there are
+// frames.
 func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (Stats, error) {
 	level, budget := opt.Level, t.l.budget()
 	g, ctx := errgroup.WithContext(ctx)
 	l := newLoader(t.l, s)
+	foretold := make(chan *frame, framesAhead)
+	g.Go(func() error { return new(foreteller).frames(ctx, l.loaded[0], foretold) })
+	frames := [2]<-chan *frame{foretold, l.loaded[1]}
 	var streams [2]chan []byte
 	for i, fw := range []frameWriter{&copyWriter{tally: t, level: level, budget: budget}, &literalWriter{tally: t, level: level, budget: budget}} {
 		streams[i] = make(chan []byte, 1)
 		g.Go(func() error {
-			for f := range l.loaded[i] {
+			for f := range frames[i] {
 				if err := fw.frame(f); err != nil {
 					return err
 				}
