@@ -19,6 +19,11 @@ const (
 	patience = 16
 	// bridge is the distance over which an alignment is tried on.
 	bridge = 1024
+	// despair is the number of places in a row where nothing was found, after which
+	// one place more is passed over each time, up to longStride: of what is new as a
+	// whole, not every byte is looked for. What is found is followed backward.
+	despair    = 1 << 16
+	longStride = 32
 	// newGain is how many more bytes than the known alignments a new one has to
 	// explain at first sight.
 	newGain = 4
@@ -67,7 +72,7 @@ func (s *scanner) under(at, delta int) []byte {
 // order of their beginnings. The first one puts its start against a place of old.
 func (s *scanner) propose(at int) []interval {
 	s.add(0, at, 1)
-	last := at
+	last, misses := at, 0
 	for i := 0; i+seedLen <= len(s.new); {
 		run := 0
 		s.active = slices.DeleteFunc(s.active, func(a interval) bool { return a.to <= i })
@@ -78,14 +83,19 @@ func (s *scanner) propose(at int) []interval {
 		}
 		if run >= calm {
 			i += run
+			misses = 0
 			continue
 		}
 		if to, n := s.longest(i, last); n >= seedLen && n > run {
 			s.add(i, to, n)
+			misses = 0
 		} else if run == 0 {
-			s.shift(i, last)
+			misses++
+			if misses < despair {
+				s.shift(i, last)
+			}
 		}
-		i++
+		i += min(1+misses/despair, longStride)
 	}
 	return bridged(s.list)
 }
