@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // TestEveryEncoder: whatever is in the registry is tried on the streams that it writes,
@@ -52,6 +54,38 @@ func TestEveryEncoder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUnlikeKlauspost: another zstd encoder than klauspost's is tried also on frames
+// that klauspost's never writes or writes with a flush.
+func TestUnlikeKlauspost(t *testing.T) {
+	e := &encoder{id: 4711, format: Zstd, name: "dummy", class: "0", levels: []int8{19}, framings: plain, open: openNothing}
+	was := registry
+	registry, encoders[e.id] = append(slices.Clone(registry), e), e
+	levels := zstdLevels
+	zstdLevels = append(slices.Clone(levels), 19)
+	defer func() { registry, zstdLevels = was, levels; delete(encoders, e.id) }()
+	plain := text(300_000, 5)
+	for name, packed := range map[string][]byte{
+		"a short first block":            zstdBlob(t, plain, zstd.SpeedDefault, 8),
+		"a content of more than a block": zstdBlob(t, plain, zstd.SpeedDefault, 0, zstd.WithSingleSegment(true)),
+	} {
+		in := &Input{
+			Format: Zstd, Compressed: bytes.NewReader(packed), Size: int64(len(packed)),
+			Plain: bytes.NewReader(plain), PlainSize: int64(len(plain)),
+		}
+		spans, err := in.scan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := in.candidates(&spans[0], nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(list, func(c coding) bool { return c.encoder == e.id && c.level == 19 }) {
+			t.Errorf("not tried on %s", name)
+		}
 	}
 }
 

@@ -221,11 +221,11 @@ func (in *Input) zstdCandidates(s *span) ([]coding, error) {
 			c := coding{encoder: e.id, level: level, opts: opts}
 			if !h.known && (e.window == nil || h.window != e.window(level)) {
 				if h.window == 0 {
-					return nil, nil
+					continue
 				}
 				c.opts |= uint32(h.window) << zstdWindow
 			}
-			if flush > 0 {
+			if flush > 0 && slices.Contains(e.framings, flushOnce) {
 				c.framing, c.arg = flushOnce, uint64(flush)
 			}
 			if e.mayLeave(m, c.framing) {

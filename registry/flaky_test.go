@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -141,9 +142,19 @@ func TestRetries(t *testing.T) {
 func TestTooManyRequests(t *testing.T) {
 	inner := handler()
 	var busy atomic.Int64
+	var mu sync.Mutex
 	var at []time.Time
+	asked := func() []time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		list := at
+		at = nil
+		return list
+	}
 	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		mu.Lock()
 		at = append(at, time.Now())
+		mu.Unlock()
 		if busy.Add(-1) >= 0 {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -153,11 +164,11 @@ func TestTooManyRequests(t *testing.T) {
 	}))
 	mustPush(t, open(t, addr+"/app", Options{}), pack(t, "v1", subject("v2"), noise(100), annotations("v1")), "v1-v2")
 	busy.Store(1)
-	at = nil
+	asked()
 	if tags, err := open(t, addr+"/app", Options{Retries: 1}).Tags(t.Context()); err != nil || len(tags) != 1 {
 		t.Errorf("%v, %v", tags, err)
 	}
-	if len(at) != 2 || at[1].Sub(at[0]) < time.Second {
+	if at := asked(); len(at) != 2 || at[1].Sub(at[0]) < time.Second {
 		t.Errorf("asked at %v", at)
 	}
 	busy.Store(1 << 30)

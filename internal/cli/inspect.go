@@ -29,7 +29,10 @@ func (a *app) inspect() *cobra.Command {
 
 With --bytes, show what the delta's bytes are for: by part of the package, and, with
 the base, by type of data and by file. The numbers of types and files are estimates,
-which add up; OF is what these bytes give, decompressed.`,
+which add up; OF is what these bytes give, decompressed.
+
+Of a patch between two plain files, made by file create, it shows the size and the
+digest of both.`,
 		Example: `  docker-delta inspect app.delta
   docker-delta inspect app.delta --bytes --base app:v1
   docker-delta inspect app.delta --format json
