@@ -82,6 +82,9 @@ func open(fs files, check func([]byte) error) (*Package, error) {
 	p := &Package{files: fs}
 	raw, err := readSmall(fs, ocispec.ImageIndexFile, MaxManifest)
 	if errors.Is(err, os.ErrNotExist) {
+		if _, err := fs.open("manifest.json"); err == nil {
+			return nil, fmt.Errorf("%w: it is an image", ErrNotPackage) // of docker save
+		}
 		return nil, fmt.Errorf("%w: it has no %s", ErrNotPackage, ocispec.ImageIndexFile)
 	}
 	if err != nil {

@@ -153,7 +153,7 @@ func (w *walker) platforms(ctx context.Context) ([]ocispec.Platform, error) {
 		}
 		c, err := parseConfig(raw, len(d.manifest.Layers))
 		if err != nil {
-			return nil, err
+			return nil, firstError(checkIsImage(&d.manifest), err)
 		}
 		out[i] = c.Platform
 	}

@@ -22,12 +22,17 @@ func (k PublicKey) String() string {
 	return base64.StdEncoding.EncodeToString(append(b, k.key[:]...))
 }
 
+const publicSize = 2 + 8 + ed25519.PublicKeySize
+
 // ParsePublicKey reads a public key: the text of minisign's file, or its last
 // line alone.
 func ParsePublicKey(text []byte) (PublicKey, error) {
 	var k PublicKey
-	b, err := keyLine(text, 2+8+len(k.key))
+	b, err := keyLine(text, publicSize)
 	if err != nil {
+		if _, other := keyLine(text, secretSize); other == nil {
+			return k, fmt.Errorf("%w: it is a secret key, which stays where deltas are signed; give the public one", ErrKey)
+		}
 		return k, fmt.Errorf("%w: it is no public key of minisign: %v", ErrKey, err)
 	}
 	k.ID = KeyID(binary.LittleEndian.Uint64(b[2:]))

@@ -47,6 +47,9 @@ const (
 func ParseSecretKey(text []byte, password func() ([]byte, error)) (*SecretKey, error) {
 	b, err := keyLine(text, secretSize)
 	if err != nil {
+		if _, other := keyLine(text, publicSize); other == nil {
+			return nil, fmt.Errorf("%w: it is a public key; give the secret one", ErrKey)
+		}
 		return nil, fmt.Errorf("%w: it is no secret key of minisign: %v", ErrKey, err)
 	}
 	if string(b[4:6]) != checkBlake2b {

@@ -214,7 +214,7 @@ func (a *app) reportApplied(to string, out image.Images, res []image.Result) err
 		case to == "":
 			return a.ui.result("%s", strings.Join(names, "\n"))
 		case len(names) > 0:
-			a.ui.say("named %s", strings.Join(names, " "))
+			a.ui.say("named %s", strings.Join(names, ", "))
 		}
 		return nil
 	}

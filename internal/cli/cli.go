@@ -158,6 +158,9 @@ the right one; 4 verification failed; 5 not signed as required; 130 interrupted.
 	root.InitDefaultVersionFlag()
 	root.Flags().Lookup("version").Usage = "print the version, and what the program was built from and with"
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.Contains(err.Error(), "flag: 'o' in") && cmd.Flags().Lookup("to") != nil {
+			return usageError{fmt.Errorf("%w; name the image to write with --to IMAGE, which may be a file", err)}
+		}
 		if strings.HasPrefix(err.Error(), "unknown ") {
 			return usageError{fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
 	"github.com/docker-delta/docker-delta/internal/spool"
+	"github.com/docker-delta/docker-delta/signature"
 )
 
 // remedy says what to do about kinds of errors of which the place that reports them
@@ -40,8 +41,16 @@ func remedy(err error) string {
 		return "update docker-delta here"
 	case errors.Is(err, format.ErrPatch):
 		return "apply it with docker-delta file apply OLD PATCH -o NEW"
+	case errors.Is(err, format.ErrNotPackage) && has("it is an image"):
+		return "docker-delta create makes a delta of two images"
 	case errors.Is(err, format.ErrNotPackage):
 		return "give a file that docker-delta create has written; if this should be one, fetch it again"
+	case errors.Is(err, image.ErrNotImage) && has(format.ArtifactType):
+		return "it is a delta: docker-delta apply gives its image"
+	case errors.Is(err, signature.ErrSignature):
+		if has("its bytes are not") || has("its signature is") || has("comment of its signature") {
+			return "do not use it; fetch it and its signature again, or ask who made it"
+		}
 	case errors.Is(err, fs.ErrNotExist):
 		if has("no such file or directory") && !has("dial unix") {
 			return "check the name and the directory"

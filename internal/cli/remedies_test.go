@@ -51,6 +51,9 @@ func TestRemedies(t *testing.T) {
 	if code != 2 || !strings.Contains(stderr, "docker-delta diff --help lists the flags") {
 		t.Errorf("unknown flag: exit %d, %s", code, stderr)
 	}
+	if code, _, stderr := run(t, "apply", "x.delta", "-o", "x.tar"); code != 2 || !strings.Contains(stderr, "--to IMAGE") {
+		t.Errorf("apply -o: exit %d, %s", code, stderr)
+	}
 	notes := filepath.Join(t.TempDir(), "notes")
 	if err := os.WriteFile(notes, []byte("no delta"), 0o600); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ The password of an encrypted key is asked for, or taken from ` + passwordVariabl
 			inRegistry := strings.HasPrefix(args[0], registryPrefix)
 			switch {
 			case flags.key == "" && attach == "":
-				return errors.New("name the secret key with --key")
+				return errors.New("name the secret key with --key; minisign -G -p FILE -s FILE makes a pair of keys")
 			case attach != "" && !inRegistry:
 				return errors.New("--attach is for deltas in a registry (docker://…)")
 			case attach != "" && flags.key != "":

@@ -149,7 +149,7 @@ func (f *trustFlags) explain(path string, err error) error {
 	if path == "-" {
 		return fmt.Errorf("%w; give that of the standard input with --signature FILE", err)
 	}
-	return fmt.Errorf("%w; %s is not there, and --signature names no other", err, strings.TrimRight(path, "/")+signature.Suffix)
+	return fmt.Errorf("%w; %s is not there: fetch it too, or name another with --signature", err, strings.TrimRight(path, "/")+signature.Suffix)
 }
 
 func (a *app) showSigners(by []signature.Signer) {
