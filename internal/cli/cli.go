@@ -37,6 +37,13 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// interrupted says that a signal ended the command.
+type interrupted struct{}
+
+func (interrupted) Error() string { return "interrupted before it was done" }
+
+func (interrupted) Unwrap() error { return context.Canceled }
+
 // ExitCode gives the exit code for an error.
 func ExitCode(err error) int {
 	var usage usageError
@@ -82,7 +89,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = context.Canceled
+		err = interrupted{}
 	}
 	a.ui.done()
 	if err != nil {

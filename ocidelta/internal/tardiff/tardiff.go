@@ -222,10 +222,13 @@ func (s *scanner) open(name string) error {
 	return nil
 }
 
+// errNoFile is for bytes of a file, even none of them, before one was opened.
+var errNoFile = corrupt("it copies from no file")
+
 // copy and add make a file needed: one that is only opened is not.
 func (s *scanner) copy(n int64) error {
 	if s.opened == "" {
-		return corrupt("it copies from no file")
+		return errNoFile
 	}
 	if n > 0 && !s.needs.Names[s.opened] {
 		// A name of 4 KiB takes some ten bytes in the compressed stream.
@@ -287,9 +290,6 @@ func (p *applier) seek(to int64) error {
 
 // read fills b from the file.
 func (p *applier) read(b []byte) error {
-	if !p.opened {
-		return corrupt("it copies from no file")
-	}
 	if p.file == nil {
 		var err error
 		if p.file, err = p.files(p.name); err != nil {
@@ -307,6 +307,9 @@ func (p *applier) read(b []byte) error {
 }
 
 func (p *applier) copy(n int64) error {
+	if !p.opened {
+		return errNoFile
+	}
 	for n > 0 {
 		b := p.a[:min(n, chunk)]
 		if err := p.read(b); err != nil {
@@ -321,6 +324,9 @@ func (p *applier) copy(n int64) error {
 }
 
 func (p *applier) add(in *input, n int64) error {
+	if !p.opened {
+		return errNoFile
+	}
 	for n > 0 {
 		a, b := p.a[:min(n, chunk)], p.b[:min(n, chunk)]
 		if err := in.full(a); err != nil {
