@@ -245,6 +245,26 @@ func TestRegistryErrors(t *testing.T) {
 	same(t, img, mustOpen(t, at+"/app:v1", r.opt), true)
 }
 
+// TestWholeReader stops where a client of HTTP may: at the last byte.
+func TestWholeReader(t *testing.T) {
+	broken := errors.New("the source broke")
+	for _, want := range []error{nil, broken} {
+		end := readerFunc(func([]byte) (int, error) {
+			if want == nil {
+				return 0, io.EOF
+			}
+			return 0, want
+		})
+		r := &wholeReader{r: io.MultiReader(strings.NewReader("bytes"), end)}
+		if _, err := io.ReadFull(r, make([]byte, 5)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.finish(); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+}
+
 func insecureClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -26,14 +27,44 @@ func (s *remoteSink) has(ctx context.Context, desc ocispec.Descriptor) (bool, er
 
 func (s *remoteSink) put(ctx context.Context, desc ocispec.Descriptor, r io.Reader) error {
 	isConfig := desc.MediaType == ocispec.MediaTypeImageConfig || desc.MediaType == dockerConfigType
-	got, err := s.dest.PutBlob(ctx, r, blobInfo(desc), none.NoCache, isConfig)
+	whole := &wholeReader{r: r}
+	got, err := s.dest.PutBlob(ctx, whole, blobInfo(desc), none.NoCache, isConfig)
 	if err != nil {
 		return remoteError(err)
+	}
+	if err := whole.finish(); err != nil {
+		return err
 	}
 	if got.Digest != desc.Digest {
 		return fmt.Errorf("it was stored as %s, expected %s", got.Digest, desc.Digest)
 	}
 	return nil
+}
+
+// wholeReader is read to its end, and to what goes wrong there: a client of HTTP
+// may stop at the last byte that it has announced, or go on reading for a moment
+// after the answer.
+type wholeReader struct {
+	mu  sync.Mutex
+	r   io.Reader
+	err error // of the end
+}
+
+func (w *wholeReader) Read(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return 0, w.err
+	}
+	var n int
+	n, w.err = w.r.Read(p)
+	return n, w.err
+}
+
+// finish reads what is left and gives the error of the end, if there was one.
+func (w *wholeReader) finish() error {
+	_, err := io.Copy(io.Discard, w)
+	return err
 }
 
 func blobInfo(desc ocispec.Descriptor) types.BlobInfo {
