@@ -105,6 +105,7 @@ func walk(r io.Reader, v visitor) error {
 	}
 	defer z.Close()
 	in := &input{bufio.NewReaderSize(z, chunk), src}
+	opened := false
 	for {
 		op, err := in.ReadByte()
 		if err == io.EOF && src.err == nil {
@@ -121,11 +122,15 @@ func walk(r io.Reader, v visitor) error {
 			return corrupt("an operation on %d bytes", u)
 		}
 		n := int64(u)
+		if (op == opCopy || op == opAdd) && !opened {
+			return corrupt("it copies from no file") // even if no bytes of it
+		}
 		switch op {
 		case opData:
 			err = v.data(in, n)
 		case opOpen:
 			err = openFile(in, n, v)
+			opened = true
 		case opCopy:
 			err = v.copy(n)
 		case opAdd:
@@ -222,14 +227,8 @@ func (s *scanner) open(name string) error {
 	return nil
 }
 
-// errNoFile is for bytes of a file, even none of them, before one was opened.
-var errNoFile = corrupt("it copies from no file")
-
 // copy and add make a file needed: one that is only opened is not.
 func (s *scanner) copy(n int64) error {
-	if s.opened == "" {
-		return errNoFile
-	}
 	if n > 0 && !s.needs.Names[s.opened] {
 		// A name of 4 KiB takes some ten bytes in the compressed stream.
 		if s.names += len(s.opened); s.names > nameBytes || len(s.needs.Names) >= maxNames {
@@ -255,13 +254,12 @@ func Apply(w io.Writer, r io.Reader, open func(name string) (*io.SectionReader, 
 }
 
 type applier struct {
-	w      io.Writer
-	files  func(string) (*io.SectionReader, error)
-	name   string
-	at     int64
-	file   *io.SectionReader // nil until it is read
-	a, b   [chunk]byte
-	opened bool
+	w     io.Writer
+	files func(string) (*io.SectionReader, error)
+	name  string
+	at    int64
+	file  *io.SectionReader // nil until it is read
+	a, b  [chunk]byte
 }
 
 func (p *applier) data(in *input, n int64) error {
@@ -279,7 +277,7 @@ func (p *applier) data(in *input, n int64) error {
 }
 
 func (p *applier) open(name string) error {
-	p.name, p.at, p.file, p.opened = name, 0, nil, true
+	p.name, p.at, p.file = name, 0, nil
 	return nil
 }
 
@@ -307,9 +305,6 @@ func (p *applier) read(b []byte) error {
 }
 
 func (p *applier) copy(n int64) error {
-	if !p.opened {
-		return errNoFile
-	}
 	for n > 0 {
 		b := p.a[:min(n, chunk)]
 		if err := p.read(b); err != nil {
@@ -324,9 +319,6 @@ func (p *applier) copy(n int64) error {
 }
 
 func (p *applier) add(in *input, n int64) error {
-	if !p.opened {
-		return errNoFile
-	}
 	for n > 0 {
 		a, b := p.a[:min(n, chunk)], p.b[:min(n, chunk)]
 		if err := in.full(a); err != nil {
