@@ -73,16 +73,15 @@ func (t *torture) row(r *result) {
 type holds struct {
 	heap                    int64
 	goroutines, descriptors int
-	files                   int
 }
 
-func (s *scene) holds() holds {
+func held() holds {
 	var m runtime.MemStats
 	for range 3 { // pools are emptied by the second collection
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
-	return holds{int64(m.HeapAlloc), runtime.NumGoroutine(), len(list("/proc/self/fd")), len(s.left())}
+	return holds{int64(m.HeapAlloc), runtime.NumGoroutine(), len(list("/proc/self/fd"))}
 }
 
 // mostGrowth is by how much the heap may differ for each run.
@@ -96,12 +95,12 @@ func (t *torture) inARow(r *result, j job) {
 	defer s.close()
 	rounds := max(100/t.sample, 5)
 	args := append(j.args(s.out), "--temp-dir", s.tmp)
-	idle, _, err := s.repeat(rounds, append(args, "--help")...)
+	idle, err := repeat(rounds, append(args, "--help")...)
 	if err != nil {
 		r.defect("%s, asked for help: %v", j.name, err)
 		return
 	}
-	grown, after, err := s.repeat(rounds, args...)
+	grown, err := repeat(rounds, args...)
 	if err != nil {
 		r.defect("%s: %v", j.name, err)
 		return
@@ -112,29 +111,28 @@ func (t *torture) inARow(r *result, j job) {
 	if err := j.check(filepath.Join(s.out, j.result)); err != nil {
 		r.defect("%s, the last of %d: %v", j.name, rounds, err)
 	}
-	heap := grown.heap - idle.heap
-	if heap > int64(mostGrowth*rounds) || grown.goroutines > 0 || grown.descriptors > 0 || after.files > 0 {
-		r.defect("%s, %d times: grown %+v, of which %d bytes for the command lines; left %v", j.name, rounds, grown, idle.heap, s.left())
+	heap, left := grown.heap-idle.heap, s.left()
+	if heap > int64(mostGrowth*rounds) || grown.goroutines > 0 || grown.descriptors > 0 || len(left) > 0 {
+		r.defect("%s, %d times: grown %+v, of which %d bytes for the command lines; left %v", j.name, rounds, grown, idle.heap, left)
 	}
 	r.figure(fmt.Sprintf("%s, %d times in one process: growth of the heap", j.name, rounds), "%d bytes", heap)
 }
 
 // repeat runs the program in this process so many times, after some that do not
-// count, and tells what the process holds then, and how much of that is new.
-func (s *scene) repeat(rounds int, args ...string) (grown, after holds, err error) {
+// count, and tells how much more the process holds then.
+func repeat(rounds int, args ...string) (grown holds, err error) {
 	const warm = 10
 	var before holds
 	for i := range warm + rounds {
 		if i == warm {
-			before = s.holds()
+			before = held()
 		}
 		if err := here(args...); err != nil {
-			return grown, after, fmt.Errorf("round %d: %w", i, err)
+			return grown, fmt.Errorf("round %d: %w", i, err)
 		}
 	}
-	after = s.holds()
-	return holds{after.heap - before.heap, after.goroutines - before.goroutines,
-		after.descriptors - before.descriptors, after.files - before.files}, after, nil
+	after := held()
+	return holds{after.heap - before.heap, after.goroutines - before.goroutines, after.descriptors - before.descriptors}, nil
 }
 
 // load creates and applies a delta between two generated images.
