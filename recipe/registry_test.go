@@ -33,19 +33,7 @@ func TestEveryEncoder(t *testing.T) {
 						c.arg = 1000
 					}
 					packed := c.compress(t, plain)
-					in := &Input{
-						Format: e.format, Compressed: bytes.NewReader(packed), Size: int64(len(packed)),
-						Plain: bytes.NewReader(plain), PlainSize: int64(len(plain)),
-					}
-					spans, err := in.scan()
-					if err != nil {
-						t.Fatal(err)
-					}
-					list, err := in.candidates(&spans[0], nil, false)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if !slices.Contains(list, c) {
+					if !slices.Contains(tried(t, e.format, packed, plain), c) {
 						t.Errorf("%s is not tried on a stream of its own", c)
 					}
 					if found++; found <= 2 {
@@ -71,22 +59,28 @@ func TestUnlikeKlauspost(t *testing.T) {
 		"a short first block":            zstdBlob(t, plain, zstd.SpeedDefault, 8),
 		"a content of more than a block": zstdBlob(t, plain, zstd.SpeedDefault, 0, zstd.WithSingleSegment(true)),
 	} {
-		in := &Input{
-			Format: Zstd, Compressed: bytes.NewReader(packed), Size: int64(len(packed)),
-			Plain: bytes.NewReader(plain), PlainSize: int64(len(plain)),
-		}
-		spans, err := in.scan()
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := in.candidates(&spans[0], nil, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.ContainsFunc(list, func(c coding) bool { return c.encoder == e.id && c.level == 19 }) {
+		if !slices.ContainsFunc(tried(t, Zstd, packed, plain), func(c coding) bool { return c.encoder == e.id && c.level == 19 }) {
 			t.Errorf("not tried on %s", name)
 		}
 	}
+}
+
+// tried lists the codings that are tried on the first span of a stream.
+func tried(t *testing.T, f Format, packed, plain []byte) []coding {
+	t.Helper()
+	in := &Input{
+		Format: f, Compressed: bytes.NewReader(packed), Size: int64(len(packed)),
+		Plain: bytes.NewReader(plain), PlainSize: int64(len(plain)),
+	}
+	spans, err := in.scan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := in.candidates(&spans[0], nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // compress gives the stream that c makes of plain.
