@@ -118,10 +118,13 @@ func remoteError(err error) error {
 	case errors.Is(err, docker.ErrTooManyRequests), isStatus(err, 429, 500, 502, 503, 504):
 		return hint(err, "try again later; the registry is there, and cannot serve this now")
 	case IsPlainHTTP(err):
-		return hint(err, "if the registry speaks plain HTTP, and may, give --plain-http")
+		return hint(err, PlainHTTPHint)
 	}
 	return err
 }
+
+// PlainHTTPHint is the remedy where [IsPlainHTTP] holds.
+const PlainHTTPHint = "if the registry speaks plain HTTP, and may, give --plain-http"
 
 // IsPlainHTTP reports that TLS was asked for where a server speaks something else,
 // which is plain HTTP as a rule.

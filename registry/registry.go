@@ -241,7 +241,7 @@ func (r *Repository) explain(what string, err error) error {
 		errors.As(err, &request)
 		e.Err = fmt.Errorf("%s: the registry cannot be reached: %w", r.Name(), request.Err)
 		if image.IsPlainHTTP(err) {
-			e.Hint = "if the registry speaks plain HTTP, and may, give --plain-http"
+			e.Hint = image.PlainHTTPHint
 		}
 	}
 	return e
