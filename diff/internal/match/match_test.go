@@ -148,3 +148,18 @@ func FuzzMatch(f *testing.F) {
 		check(t, old, new, Match(old, new, Options{Step: int(step % 8), Greedy: step >= 128}))
 	})
 }
+
+// Of what is new as a whole, not every place is looked at; what follows is found from
+// its first byte on all the same.
+func TestBehindWhatIsNew(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 9))
+	old := random(r, 1<<20, 256)
+	for _, n := range []int{64, 1 << 15} {
+		fresh := random(r, 4<<20, 256)
+		new := append(fresh, old[1000:1000+n]...)
+		ops := Match(old, new, Options{})
+		if equal := check(t, old, new, ops); equal < n {
+			t.Errorf("%d bytes behind others: %d are found", n, equal)
+		}
+	}
+}
