@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-delta/docker-delta/format"
 	"github.com/docker-delta/docker-delta/image"
 )
@@ -176,6 +178,41 @@ func TestTooManyRequests(t *testing.T) {
 	var hinted *image.Error
 	if !errors.As(err, &hinted) || !strings.Contains(hinted.Hint, "try again later") || !strings.Contains(err.Error(), addr+"/app") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A blob that is gone again when the manifest comes is sent once more, and a
+// registry that keeps on losing it is not asked without end.
+func TestLostBlob(t *testing.T) {
+	inner := handler()
+	var losses, refused atomic.Int64
+	lost := noise(100)
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodPut && strings.Contains(q.URL.Path, "/manifests/") {
+			if losses.Add(-1) >= 0 {
+				refused.Add(1)
+				gone := httptest.NewRequest(http.MethodDelete, "/v2/app/blobs/"+digest.FromBytes(lost).String(), nil)
+				inner.ServeHTTP(httptest.NewRecorder(), gone)
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, `{"errors":[{"code":"DIGEST_INVALID"},{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}`)
+				return
+			}
+		}
+		inner.ServeHTTP(w, q)
+	}))
+	r := open(t, addr+"/app", Options{})
+	p := pack(t, "v1", subject("v2"), lost, annotations("v1"))
+	losses.Store(2)
+	if done := mustPush(t, r, p, "v1-v2"); done.Sent != 5 || refused.Load() != 2 {
+		t.Errorf("%+v, %d refused", done, refused.Load())
+	}
+	if err := r.Fetch(t.Context(), p.Descriptor, t.TempDir(), FetchOptions{}); err != nil {
+		t.Error(err)
+	}
+	losses.Store(1 << 30)
+	refused.Store(0)
+	if _, err := r.Push(t.Context(), p, "v1-v2", nil); err == nil || !strings.Contains(err.Error(), "blob unknown to registry") || refused.Load() != 1+blobTries {
+		t.Errorf("%v after %d refusals", err, refused.Load())
 	}
 }
 

@@ -32,6 +32,9 @@ type Pushed struct {
 // written again, because another writer replaced it meanwhile.
 const listTries = 5
 
+// blobTries is how often blobs are looked after that the registry says it lacks.
+const blobTries = 3
+
 // Push stores a package: its blobs as they are, those that the repository has
 // already not again, then its manifest, byte for byte, under tag if that is not
 // empty. With a subject, it can be found from the image that it rebuilds. meter,
@@ -45,7 +48,8 @@ func (r *Repository) Push(ctx context.Context, pkg *format.Package, tag string, 
 	if err != nil {
 		return nil, err
 	}
-	p := &pusher{r: r, open: func(desc ocispec.Descriptor) (io.Reader, error) {
+	blobs := distinct(append([]ocispec.Descriptor{pkg.Manifest.Config}, pkg.Manifest.Layers...))
+	p := &pusher{r: r, blobs: blobs, open: func(desc ocispec.Descriptor) (io.Reader, error) {
 		if desc.Digest == pkg.Manifest.Config.Digest {
 			return bytes.NewReader(config), nil
 		}
@@ -57,22 +61,28 @@ func (r *Repository) Push(ctx context.Context, pkg *format.Package, tag string, 
 	}}
 	p.done.Manifest = pkg.Descriptor
 	p.done.Manifest.Annotations = nil
-	blobs := distinct(append([]ocispec.Descriptor{pkg.Manifest.Config}, pkg.Manifest.Layers...))
-	p.transfer = newTransfer(meter, blobs)
-	if err := r.each(ctx, blobs, p.push); err != nil {
+	if err := p.pushBlobs(ctx, meter); err != nil {
 		return nil, err
 	}
-	return &p.done, r.pushManifest(ctx, p.done.Manifest, raw, pkg.Manifest.Subject, tag)
+	return &p.done, p.pushManifest(ctx, p.done.Manifest, raw, pkg.Manifest.Subject, tag)
 }
 
-// pusher sends blobs.
+// pusher sends the blobs of a manifest, and then the manifest.
 type pusher struct {
-	r        *Repository
-	open     func(desc ocispec.Descriptor) (io.Reader, error)
+	r     *Repository
+	blobs []ocispec.Descriptor
+	open  func(desc ocispec.Descriptor) (io.Reader, error)
+
 	transfer *transfer
 
 	mu   sync.Mutex
 	done Pushed
+}
+
+// pushBlobs sends those blobs that the repository lacks.
+func (p *pusher) pushBlobs(ctx context.Context, meter Meter) error {
+	p.transfer = newTransfer(meter, p.blobs)
+	return p.r.each(ctx, p.blobs, p.push)
 }
 
 // push sends a blob unless the repository has it.
@@ -173,7 +183,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 // pushManifest stores the manifest. Where the registry keeps no list of
 // referrers, the list is an index under a tag that every writer replaces; who
 // loses such a race writes again.
-func (r *Repository) pushManifest(ctx context.Context, desc ocispec.Descriptor, raw []byte, subject *ocispec.Descriptor, tag string) error {
+func (p *pusher) pushManifest(ctx context.Context, desc ocispec.Descriptor, raw []byte, subject *ocispec.Descriptor, tag string) error {
+	r := p.r
 	if subject != nil {
 		// Finds out which of the two ways the registry goes.
 		if _, err := r.list(ctx, subject.Digest); err != nil {
@@ -185,10 +196,7 @@ func (r *Repository) pushManifest(ctx context.Context, desc ocispec.Descriptor, 
 		reference = desc.Digest.String()
 	}
 	for try := 0; ; try++ {
-		err := r.again(ctx, func() error {
-			return r.remote.Manifests().PushReference(ctx, desc, bytes.NewReader(raw), reference)
-		})
-		if err != nil {
+		if err := p.storeManifest(ctx, desc, raw, reference); err != nil {
 			return r.explain("sending its manifest", err)
 		}
 		if subject == nil {
@@ -202,6 +210,38 @@ func (r *Repository) pushManifest(ctx context.Context, desc ocispec.Descriptor, 
 			return fmt.Errorf("%s: the package %s is stored, but the registry does not list it with its image: %w", r.Name(), desc.Digest, errNotListed)
 		}
 	}
+}
+
+// storeManifest sends the manifest, and the blobs once more that the registry then
+// says it lacks. It had them: but where another writer sends the same blob at this
+// moment, docker-registry (2.8) does not see it while it writes the blob's link
+// again, and a collection of garbage takes blobs that no manifest names yet.
+func (p *pusher) storeManifest(ctx context.Context, desc ocispec.Descriptor, raw []byte, reference string) error {
+	for try := 0; ; try++ {
+		err := p.r.again(ctx, func() error {
+			return p.r.remote.Manifests().PushReference(ctx, desc, bytes.NewReader(raw), reference)
+		})
+		if err == nil || try == blobTries || !lacksBlobs(err) {
+			return err
+		}
+		if err := sleep(ctx, p.r.wait+rand.N(p.r.wait)); err != nil {
+			return err
+		}
+		more := &pusher{r: p.r, blobs: p.blobs, open: p.open}
+		if err := more.pushBlobs(ctx, nil); err != nil {
+			return err
+		}
+		p.done.Sent += more.done.Sent
+		p.done.Bytes += more.done.Bytes
+	}
+}
+
+// lacksBlobs tells whether a manifest was refused for want of a blob.
+func lacksBlobs(err error) bool {
+	var answer *errcode.ErrorResponse
+	return errors.As(err, &answer) && slices.ContainsFunc(answer.Errors, func(e errcode.Error) bool {
+		return e.Code == errcode.ErrorCodeManifestBlobUnknown || e.Code == errcode.ErrorCodeBlobUnknown
+	})
 }
 
 // isListed looks whether a package is in the list of its subject's referrers. A

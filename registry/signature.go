@@ -29,13 +29,13 @@ func (r *Repository) PushSignature(ctx context.Context, pkg ocispec.Descriptor, 
 	empty := ocispec.DescriptorEmptyJSON
 	empty.MediaType = format.ArtifactTypeSignature
 	blobs := []ocispec.Descriptor{empty, layer}
-	p := &pusher{r: r, transfer: newTransfer(nil, blobs), open: func(desc ocispec.Descriptor) (io.Reader, error) {
+	p := &pusher{r: r, blobs: blobs, open: func(desc ocispec.Descriptor) (io.Reader, error) {
 		if desc.Digest == layer.Digest {
 			return bytes.NewReader(text), nil
 		}
 		return bytes.NewReader(empty.Data), nil
 	}}
-	if err := r.each(ctx, blobs, p.push); err != nil {
+	if err := p.pushBlobs(ctx, nil); err != nil {
 		return err
 	}
 	empty.Data = nil
@@ -48,7 +48,7 @@ func (r *Repository) PushSignature(ctx context.Context, pkg ocispec.Descriptor, 
 		return err
 	}
 	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
-	return r.pushManifest(ctx, desc, raw, &subject, tag)
+	return p.pushManifest(ctx, desc, raw, &subject, tag)
 }
 
 // Signatures fetches the signatures of a package's manifest, unverified.
