@@ -17,7 +17,7 @@ func TestCosts(t *testing.T) {
 	base := makeImage(t, "a:1", unpacked, files(t, "same", noise(1, 50000), "etc/conf", text(2, 9000), "doc.gz", gzipped(9)(t, text(3, 60000))))
 	target := makeImage(t, "a:2", unpacked, files(t, "same", noise(1, 50000), "etc/conf", text(2, 9001), "doc.gz", gzipped(9)(t, edit(4, text(3, 60000))), "new", noise(5, 10000)))
 	for _, level := range []Level{Fast, Default} {
-		b, made := mustCreate(t, Input{Bases: one(base), Targets: one(target)}, CreateOptions{Resources: resources(t), Level: level})
+		b, made := mustCreate(t, Input{Bases: one(base), Targets: one(target)}, CreateOptions{Resources: resources(t), Level: level, Costs: true})
 		d := mustRead(t, b)
 		if len(made.Costs) != 1 || made.Costs[0].DiffID != target.layers[0].DiffID() {
 			t.Fatalf("costs of %d layers", len(made.Costs))
@@ -113,7 +113,7 @@ func TestCostsInContainers(t *testing.T) {
 	program = program[:1<<20] // an ELF file whose sections are out of reach
 	base := makeImage(t, "a:1", unpacked, files(t, "lib.jar", jar(10), "pic.png", picture(30), "prog", program))
 	target := makeImage(t, "a:2", unpacked, files(t, "lib.jar", jar(20), "pic.png", picture(40), "prog", edit(50, program)))
-	b, made := mustCreate(t, Input{Bases: one(base), Targets: one(target)}, CreateOptions{Resources: resources(t), Level: Fast})
+	b, made := mustCreate(t, Input{Bases: one(base), Targets: one(target)}, CreateOptions{Resources: resources(t), Level: Fast, Costs: true})
 	read, err := mustRead(t, b).Costs(context.Background(), base, RebuildOptions{Resources: resources(t)})
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,8 @@ type CreateOptions struct {
 	Exact Exactness
 	// Names are recorded as the target's in place of those it has.
 	Names []string
+	// Costs asks for [Created.Costs], which takes a few percent more time.
+	Costs bool
 }
 
 // Input is what a delta is made from.
@@ -60,7 +62,7 @@ type Created struct {
 	Size int64
 	// Inexact names the compressed blobs that cannot be rebuilt, with reasons.
 	Inexact []string
-	// Costs says for each layer that the base lacks where its bytes are, in the
+	// Costs, if asked for, says for each layer that the base lacks where its bytes are, in the
 	// order of Config.Layers.
 	Costs []LayerCosts
 }
@@ -145,7 +147,7 @@ func (c *creator) encode(ctx context.Context, in Input) error {
 	stock := c.takeStock(in, addr)
 	var space layer.Concat
 	space.Add(ref, 0, ref.Size())
-	opt := diff.Options{Level: c.opt.Level, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf}
+	opt := diff.Options{Level: c.opt.Level, Concurrency: c.opt.workers(), Debugf: c.opt.Debugf, Shares: c.opt.Costs || c.opt.Debugf != nil}
 	search := c.worthSearching(base, ref, addr)
 	changed := c.changed()
 	for i, p := range changed {
@@ -193,13 +195,15 @@ func (c *creator) encodeLayer(ctx context.Context, p *pooled, space *layer.Conca
 	}
 	c.opt.debugf("%d plain bytes coded in %d: %d for the rewrap program, %d for %d operations, %d for differences, %d for literals",
 		stats.Target, f.Size(), len(program), stats.OpBytes, stats.Ops, stats.CopyBytes, stats.LiteralBytes)
-	costs := LayerCosts{DiffID: c.config.Layers[p.entry].DiffID, Bytes: f.Size(), Rewrap: f.Size() - stats.Coded, Contents: attribute(p.stream, stats.Shares)}
-	c.costs = append(c.costs, costs)
-	for i, cost := range CostsByFile(costs.Contents) {
-		if i == 12 {
-			break
+	if opt.Shares {
+		costs := LayerCosts{DiffID: c.config.Layers[p.entry].DiffID, Bytes: f.Size(), Rewrap: f.Size() - stats.Coded, Contents: attribute(p.stream, stats.Shares)}
+		c.costs = append(c.costs, costs)
+		for i, cost := range CostsByFile(costs.Contents) {
+			if i == 12 {
+				break
+			}
+			c.opt.debugf("%8.0f bytes of the delta for %s", cost.Bytes, cost.Path)
 		}
-		c.opt.debugf("%8.0f bytes of the delta for %s", cost.Bytes, cost.Path)
 	}
 	entry := &c.config.Layers[p.entry]
 	entry.Carried, entry.Data = format.CarriedDelta, sum.Digest()

@@ -60,16 +60,20 @@ type way[E encoder] struct {
 	out   bytes.Buffer
 	e     E
 	made  meter
-	notes ledger // what the coded bytes are for
+	notes *ledger // what the coded bytes are for, if that is asked for
 }
 
-func newChoice[E encoder](coders []code.Coder, budget int64, open func(io.Writer, code.Coder) (E, error)) (*choice[E], error) {
+// newChoice starts to code. It keeps ledgers if the caller does.
+func newChoice[E encoder](coders []code.Coder, budget int64, l *ledger, open func(io.Writer, code.Coder) (E, error)) (*choice[E], error) {
 	c := &choice[E]{budget: budget}
 	for _, coder := range coders {
 		w := new(way[E])
 		var err error
 		if w.e, err = open(&w.out, coder); err != nil {
 			return nil, err
+		}
+		if l != nil {
+			w.notes = new(ledger)
 		}
 		c.ways = append(c.ways, w)
 	}
@@ -121,7 +125,7 @@ func (c *choice[E]) end(budget *int64, l *ledger, end int64) ([]byte, error) {
 		return nil, err
 	}
 	*budget -= best.e.Work()
-	l.list = append(l.list, best.notes.list...)
+	l.append(best.notes)
 	l.settle(int64(best.out.Len()), end)
 	return best.out.Bytes(), nil
 }

@@ -22,18 +22,18 @@ const version = 1
 
 // appendHead codes everything before the data.
 func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
-	ops, err := newChoice(level.numberCoders(), l.budget(), code.NewIntEncoder)
+	ops, err := newChoice(level.numberCoders(), l.budget(), notes, code.NewIntEncoder)
 	if err != nil {
 		return err
 	}
-	if err := ops.each(func(w *way[*code.IntEncoder]) error { return appendOps(w.e, l, &w.notes) }); err != nil {
+	if err := ops.each(func(w *way[*code.IntEncoder]) error { return appendOps(w.e, l, w.notes) }); err != nil {
 		return err
 	}
 	best, err := ops.close()
 	if err != nil {
 		return err
 	}
-	*notes = best.notes
+	notes.append(best.notes)
 	var all []byte
 	for _, g := range l.groups {
 		all = append(all, g.params...)
@@ -52,6 +52,7 @@ func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
 	}
 	w.Write(best.out.Bytes())
 	w.Write(params)
+	notes.settle(int64(w.Len()), l.target)
 	return nil
 }
 

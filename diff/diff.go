@@ -71,6 +71,8 @@ type Options struct {
 	// Concurrency is the number of goroutines that do heavy work; 0 means
 	// GOMAXPROCS. It has no influence on the result.
 	Concurrency int
+	// Shares asks for what [Stats] has under this name.
+	Shares bool
 	// Debugf, when set, is told what was decided and why.
 	Debugf func(format string, args ...any)
 	// Progress, when set, is told how many of the target's bytes are matched, and
@@ -99,7 +101,8 @@ type Stats struct {
 	// OpBytes, CopyBytes and LiteralBytes split the coded size: operations,
 	// differences within copies, literals.
 	OpBytes, CopyBytes, LiteralBytes int64
-	// Shares says what the coded bytes are for, in the order of the target.
+	// Shares says what the coded bytes are for, in the order of the target, if that
+	// was asked for.
 	Shares []Share
 }
 

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -39,15 +38,7 @@ func Encode(ctx context.Context, w io.Writer, target io.ReaderAt, pieces []Piece
 	if err := l.check(); err != nil {
 		return Stats{}, fmt.Errorf("diff: internal error: %w", err)
 	}
-	var head bytes.Buffer
-	var ops ledger
-	if err := appendHead(&head, l, opt.Level, &ops); err != nil {
-		return Stats{}, err
-	}
-	if _, err := w.Write(head.Bytes()); err != nil {
-		return Stats{}, err
-	}
-	return newTally(l, &ops, head.Len()).data(ctx, w, f.space, opt)
+	return newTally(l, opt.Shares).code(ctx, w, f.space, opt)
 }
 
 // searched counts the bytes of pieces for which operations are looked for.

@@ -188,15 +188,16 @@ func (f *finder) canonical(oldFile, newFile []byte, fileLen int, old, new []byte
 	if oldFile == nil {
 		return old, new
 	}
+	canonicalOld, canonicalNew = old, new
 	var g errgroup.Group
 	g.Go(func() error {
-		canonicalNew = predict.Canonical(newFile)[:len(new)]
+		if c, ok := predict.Canonical(nil, newFile); ok {
+			canonicalNew = c[:len(new)]
+		}
 		return nil
 	})
-	canonicalOld = old
-	if c := predict.Canonical(oldFile); &c[0] != &oldFile[0] {
-		c = c[:fileLen]
-		canonicalOld = slices.Concat(c, old[len(c):])
+	if c, ok := predict.Canonical(nil, oldFile); ok {
+		canonicalOld = append(c[:fileLen], old[fileLen:]...)
 	}
 	_ = g.Wait()
 	return canonicalOld, canonicalNew

@@ -47,6 +47,13 @@ func (l *ledger) add(off, n int64, weight float64) {
 	l.list = append(l.list, Share{off, n, weight})
 }
 
+// append adds the weights of another one, which is nil if l is.
+func (l *ledger) append(other *ledger) {
+	if l != nil {
+		l.list = append(l.list, other.list...)
+	}
+}
+
 // operation adds the operation at a target offset, of which bits were made, or a
 // negative number if nobody knows.
 func (l *ledger) operation(at int64, bits float64) {

@@ -20,7 +20,7 @@ func TestShares(t *testing.T) {
 	}
 	for _, level := range []Level{Fast, Default, Max} {
 		pieces := []Piece{{Len: int64(len(target)), Same: -1, Candidates: []Extent{{0, int64(len(ref))}}}}
-		coded, st := roundTrip(t, ref, target, pieces, Options{Level: level})
+		coded, st := roundTrip(t, ref, target, pieces, Options{Level: level, Shares: true})
 		within := func(from, to int64) (sum float64) {
 			for _, s := range st.Shares {
 				if s.Off < 0 || s.Len <= 0 || s.Off+s.Len > int64(len(target)) {

@@ -26,7 +26,7 @@ func (w *copyWriter) frame(f *frame) error {
 		}
 		if w.ways == nil {
 			var err error
-			if w.ways, err = newChoice(w.level.coders(), w.budget, code.NewCopyEncoder); err != nil {
+			if w.ways, err = newChoice(w.level.coders(), w.budget, w.tally.copies, code.NewCopyEncoder); err != nil {
 				return err
 			}
 		}
@@ -80,7 +80,7 @@ func (w *copyWriter) foretold(g segment, pred, actual []byte) error {
 }
 
 func (w *copyWriter) finish(end int64) ([]byte, error) {
-	coded, err := w.ways.end(&w.budget, &w.tally.copies, end)
+	coded, err := w.ways.end(&w.budget, w.tally.copies, end)
 	w.ways = nil
 	return coded, err
 }
@@ -102,7 +102,7 @@ func (w *literalWriter) frame(f *frame) error {
 		}
 		if w.ways == nil {
 			var err error
-			if w.ways, err = newChoice(w.level.coders(), w.budget, code.NewLiteralEncoder); err != nil {
+			if w.ways, err = newChoice(w.level.coders(), w.budget, w.tally.literals, code.NewLiteralEncoder); err != nil {
 				return err
 			}
 		}
@@ -122,7 +122,7 @@ func (w *literalWriter) frame(f *frame) error {
 }
 
 func (w *literalWriter) finish(end int64) ([]byte, error) {
-	coded, err := w.ways.end(&w.budget, &w.tally.literals, end)
+	coded, err := w.ways.end(&w.budget, w.tally.literals, end)
 	w.ways = nil
 	return coded, err
 }
@@ -134,12 +134,19 @@ type frameWriter interface {
 	finish(end int64) ([]byte, error)
 }
 
-// data codes the data of the layout. Executables are foretold, and copies and
+// code codes the layout. Operations are coded, executables foretold, and copies and
 // literals coded, at the same time, each as far ahead of the other as there are
 // frames.
-func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (Stats, error) {
+func (t *tally) code(ctx context.Context, w io.Writer, s space, opt Options) (Stats, error) {
 	level, budget := opt.Level, t.l.budget()
 	g, ctx := errgroup.WithContext(ctx)
+	head := make(chan []byte, 1)
+	g.Go(func() error {
+		var b bytes.Buffer
+		err := appendHead(&b, t.l, level, t.ops)
+		head <- b.Bytes()
+		return err
+	})
 	l := newLoader(t.l, s)
 	foretold := make(chan *frame, framesAhead)
 	g.Go(func() error { return new(foreteller).frames(ctx, l.loaded[0], foretold) })
@@ -176,6 +183,9 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 	sections := make(chan int, 1)
 	g.Go(func() error { return l.load(ctx, sections) })
 	g.Go(func() error {
+		if err := t.head(w, <-head); err != nil {
+			return err
+		}
 		for frames := range sections {
 			var coded [2][]byte
 			for i := range coded {
@@ -193,6 +203,13 @@ func (t *tally) data(ctx context.Context, w io.Writer, s space, opt Options) (St
 	})
 	err := g.Wait()
 	return t.done(), err
+}
+
+// head writes what stands before all sections.
+func (t *tally) head(w io.Writer, b []byte) error {
+	t.OpBytes, t.Coded = int64(len(b)), int64(len(b))
+	_, err := w.Write(b)
+	return err
 }
 
 // section writes the streams of so many frames.

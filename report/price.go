@@ -22,7 +22,7 @@ func (m *maker) price(ctx context.Context, base, target image.Image) error {
 	}
 	m.spools = append(m.spools, f)
 	made, err := delta.Create(ctx, f, delta.Input{Bases: []image.Image{base}, Targets: []image.Image{target}},
-		delta.CreateOptions{Resources: m.opt.Resources, Level: m.opt.Level, Exact: m.opt.Exact})
+		delta.CreateOptions{Resources: m.opt.Resources, Level: m.opt.Level, Exact: m.opt.Exact, Costs: true})
 	if err != nil {
 		return err
 	}

@@ -2,23 +2,27 @@ package predict
 
 import (
 	"bytes"
-	"slices"
+	"math"
+	"sync"
 )
 
-// Canonical returns a copy of file, of the same length, in which references
-// are replaced by values that do not depend on where things lie, or file
-// itself where there is nothing to replace. Matching canonical forms finds
+// Canonical appends to dst a copy of file in which references are replaced by
+// values that do not depend on where things lie, and reports whether there was
+// anything to replace; dst is as it was where not. Matching canonical forms finds
 // code that only moved as exact copies; their offsets hold for the files.
 //
 // A reference becomes a hash of the first bytes of its target, in which
 // references are zero.
-func Canonical(file []byte) []byte {
+func Canonical(dst, file []byte) (_ []byte, ok bool) {
 	l, ok := pair(file, file)
-	if !ok {
-		return file
+	if !ok || len(file) > math.MaxUint32 {
+		return dst, false
 	}
-	z := &canonizer{}
-	z.masked = z.apply(l, file)
+	z := takeCanonizer()
+	defer z.free()
+	z.file, z.l = file, l
+	z.names = append(z.names[:0], file...)
+	z.find()
 	var code int64 // size of the main code
 	for _, r := range l.regions {
 		if r.kind == kindText {
@@ -27,14 +31,15 @@ func Canonical(file []byte) []byte {
 	}
 	// What others are named after gets its canonical value first: symbols
 	// their names, the linkage table the symbols, its stubs their slots.
-	m := &Model{l: l, canon: z, oldEnd: -1}
-	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindSymtab })
-	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindRela })
-	relocate(l, z.masked, file)
-	z.each(m, z.masked, file, func(r *region) bool { return r.kind == kindText && r.old.size < code/4 })
-	out := z.apply(l, file)
-	relocate(l, out, file)
-	return out
+	z.fill(z.names, func(r *region) bool { return r.kind == kindSymtab })
+	z.fill(z.names, func(r *region) bool { return r.kind == kindRela })
+	relocate(l, z.names, file)
+	z.fill(z.names, func(r *region) bool { return r.kind == kindText && r.old.size < code/4 })
+	n := len(dst)
+	dst = append(dst, z.names...)
+	z.fill(dst[n:], func(*region) bool { return true })
+	relocate(l, dst[n:], file)
+	return dst, true
 }
 
 // relocate lets the words that the dynamic linker will fill tell what with:
@@ -65,54 +70,112 @@ func relocateBy(l *layout, out, file []byte, r *region) {
 	}
 }
 
-// canonizer replaces predictions by canonical values: zero if masked is nil.
-type canonizer struct{ masked []byte }
-
-func (z *canonizer) apply(l *layout, file []byte) []byte {
-	out := slices.Clone(file)
-	m := &Model{l: l, canon: z, oldEnd: -1}
-	z.each(m, out, file, func(r *region) bool {
-		return r.kind != kindBSS && r.kind != kindHeader && r.kind != kindSections
-	})
-	return out
+// canonizer finds the references of a file once, for a model reads code no faster
+// than it predicts, and then gives them values as often as it takes.
+type canonizer struct {
+	l    *layout
+	file []byte
+	// names is the file with zeros for references, from which names are made.
+	names  []byte
+	fields []field
+	ends   []int // for each region, where its fields end
 }
 
-// each replaces the references in the chosen regions of out.
-func (z *canonizer) each(m *Model, out, file []byte, chosen func(*region) bool) {
-	for i := range m.l.regions {
-		r := &m.l.regions[i]
-		if end := min(r.old.off+r.old.size, int64(len(file))); chosen(r) && r.old.off < end {
-			m.Predict(out[r.old.off:end], file[r.old.off:end], r.old.off, r.old.off)
-		}
+// field is a reference: where it stands in the file, its form, and what it refers
+// to, as a region and an offset in the file.
+type field struct {
+	pos, to uint32
+	what    uint32 // the number of the region, and in the low bits the form
+}
+
+const formBits = 4
+
+var canonizers = sync.Pool{New: func() any { return new(canonizer) }}
+
+func takeCanonizer() *canonizer { return canonizers.Get().(*canonizer) }
+
+// free gives the memory of the canonizer back, if it is not much.
+func (z *canonizer) free() {
+	if len(z.names) <= canonizerMost {
+		z.l, z.file, z.fields, z.ends = nil, nil, z.fields[:0], z.ends[:0]
+		canonizers.Put(z)
 	}
 }
 
-// refer writes the canonical value of a field that refers to an address.
+// canonizerMost is the length of the longest file of which memory is kept.
+const canonizerMost = 16 << 20
+
+// find notes the fields of all regions, and makes them zero in names.
+func (z *canonizer) find() {
+	m := &Model{l: z.l, canon: z, oldEnd: -1}
+	for i := range z.l.regions {
+		r := &z.l.regions[i]
+		end := min(r.old.off+r.old.size, int64(len(z.file)))
+		if r.kind != kindBSS && r.kind != kindHeader && r.kind != kindSections && r.old.off < end {
+			m.Predict(z.names[r.old.off:end], z.file[r.old.off:end], r.old.off, r.old.off)
+		}
+		z.ends = append(z.ends, len(z.fields))
+	}
+}
+
+// note adds a field that stands in a chunk and refers to a file offset. Of sound
+// files there are no more of them than a quarter of the bytes; of a file whose
+// regions overlap those beyond stay zero.
+func (z *canonizer) note(c *chunk, pos int, f form, r *region, to int64) {
+	if len(z.fields) < len(z.file)/4 {
+		z.fields = append(z.fields, field{uint32(c.oldOff) + uint32(pos), uint32(min(to, math.MaxUint32)), uint32(r.number)<<formBits | uint32(f)})
+	}
+}
+
+// refer makes a field zero that refers to an address, and notes it.
 func (z *canonizer) refer(m *Model, c *chunk, pos int, f form, from int64) bool {
 	r := m.l.atVA(from)
 	if r == nil || pos+f.size() > len(c.dst) {
 		return false
 	}
-	v := uint32(0)
+	v := uint64(0)
+	if f > abs32 {
+		v = uint64(f.fixedBits(le.Uint32(c.old[pos:])))
+	}
+	m.put(c, pos, f.size(), v)
 	if r.kind != kindBSS {
-		v = z.nameIn(r, r.old.off+from-r.old.va)
+		z.note(c, pos, f, r, r.old.off+from-r.old.va)
 	}
-	switch f {
-	case rel32, abs32, abs64:
-		m.put(c, pos, f.size(), uint64(v))
-		return true
-	}
-	w := le.Uint32(c.old[pos:])
-	m.put(c, pos, 4, uint64(f.fixedBits(w)|v&^f.fixedBits(^uint32(0))))
 	return true
 }
 
-// name is the canonical value for what lies at a file offset.
-func (z *canonizer) name(l *layout, off int64) uint32 {
-	if r, _ := l.atOff(off); r != nil {
-		return z.nameIn(r, off)
+// referOffset is refer for a field of four bytes that stands for a file offset.
+func (z *canonizer) referOffset(m *Model, c *chunk, pos int, off int64) {
+	if pos+4 > len(c.dst) {
+		return
 	}
-	return 0
+	m.put(c, pos, 4, 0)
+	if r, _ := m.l.atOff(off); r != nil {
+		z.note(c, pos, rel32, r, off)
+	}
+}
+
+// fill gives the fields of the chosen regions their values, in out.
+func (z *canonizer) fill(out []byte, chosen func(*region) bool) {
+	from := 0
+	for i, end := range z.ends {
+		fields := z.fields[from:end]
+		from = end
+		if len(fields) == 0 || !chosen(&z.l.regions[i]) {
+			continue
+		}
+		for _, d := range fields {
+			v, f := z.name(&z.l.regions[d.what>>formBits], int64(d.to)), form(d.what&(1<<formBits-1))
+			switch at := out[d.pos:]; f {
+			case abs64:
+				le.PutUint64(at, uint64(v))
+			case rel32, abs32:
+				le.PutUint32(at, v)
+			default:
+				le.PutUint32(at, f.fixedBits(le.Uint32(z.file[d.pos:]))|v&^f.fixedBits(^uint32(0)))
+			}
+		}
+	}
 }
 
 const (
@@ -122,15 +185,13 @@ const (
 	nameString = 256
 )
 
-func (z *canonizer) nameIn(r *region, off int64) uint32 {
-	if z.masked == nil {
-		return 0
-	}
-	end := min(int64(len(z.masked)), r.old.off+r.old.size)
+// name is the canonical value for what lies at a file offset, in a region.
+func (z *canonizer) name(r *region, off int64) uint32 {
+	end := min(int64(len(z.names)), r.old.off+r.old.size)
 	if off < 0 || off >= end {
 		return 0
 	}
-	b := z.masked[off:end]
+	b := z.names[off:end]
 	switch r.kind {
 	case kindText:
 		b = b[:min(len(b), nameText)]

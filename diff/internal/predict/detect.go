@@ -92,7 +92,7 @@ func pair(old, new []byte) (*layout, bool) {
 	}
 	l := &layout{machine: a.machine, fixed: a.fixed && a.find(".gopclntab") == nil}
 	for _, s := range a.sections {
-		l.regions = append(l.regions, region{s.kind, s.span, place[s.key]})
+		l.regions = append(l.regions, region{kind: s.kind, old: s.span, new: place[s.key]})
 	}
 	l.index()
 	return l, true

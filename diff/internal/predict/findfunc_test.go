@@ -39,8 +39,8 @@ func TestFindfunc(t *testing.T) {
 	functab = binary.LittleEndian.AppendUint32(functab, uint32(size))
 	want := findfunctab(entries, size)
 	l := &layout{regions: []region{
-		{kindFunctab, span{0, int64(len(functab)), 0x1000}, span{0, int64(len(functab)), 0x1000}},
-		{kindFindfunc, span{5000, int64(len(want)), 0x9000}, span{5000, int64(len(want)), 0x9000}},
+		{kindFunctab, span{0, int64(len(functab)), 0x1000}, span{0, int64(len(functab)), 0x1000}, 0},
+		{kindFindfunc, span{5000, int64(len(want)), 0x9000}, span{5000, int64(len(want)), 0x9000}, 0},
 	}}
 	m, err := New(l.marshal(), nil)
 	if err != nil {

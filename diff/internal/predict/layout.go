@@ -39,6 +39,7 @@ type span struct{ off, size, va int64 }
 type region struct {
 	kind     kind
 	old, new span
+	number   int32 // index in the layout
 }
 
 // machine is the processor that code is for.
@@ -66,7 +67,9 @@ func (l *layout) index() {
 	for k := range l.first {
 		l.first[k] = -1
 	}
-	for i, r := range l.regions {
+	for i := range l.regions {
+		r := &l.regions[i]
+		r.number = int32(i)
 		if r.old.va != 0 && r.old.size > 0 {
 			l.byVA = append(l.byVA, int32(i))
 		}

@@ -17,7 +17,7 @@ type Model struct {
 	last   []byte // its prediction
 	newOff int64
 
-	canon *canonizer // writes canonical values instead of predictions, if not nil
+	canon *canonizer // takes the references instead of predicting them, if not nil
 
 	arm   armState
 	eh    ehState
@@ -217,7 +217,7 @@ func (m *Model) refer(c *chunk, pos int, f form, check int8, base, from int64) b
 // The field's value is computed from the new offset.
 func (m *Model) referOffset(c *chunk, pos int, off int64, value func(to int64) int64) {
 	if m.canon != nil {
-		m.put(c, pos, 4, uint64(m.canon.name(m.l, off)))
+		m.canon.referOffset(m, c, pos, off)
 		return
 	}
 	if to, ok := m.addr.offset(off); ok {
