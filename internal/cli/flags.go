@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-delta/docker-delta/delta"
 	"github.com/docker-delta/docker-delta/image"
+	"github.com/docker-delta/docker-delta/internal/heap"
 	"github.com/docker-delta/docker-delta/internal/limit"
 )
 
@@ -96,6 +97,7 @@ func (a *app) limitMemory() {
 	if n := a.flags.maxMemoryBytes; n > 0 && (a.flags.maxMemory != "" || n < most) {
 		most = n
 	}
+	heap.Huge(most)
 	debug.SetMemoryLimit(most)
 }
 
