@@ -22,7 +22,7 @@ const (
 func (l Level) coders() []code.Coder {
 	switch l {
 	case Fast:
-		return []code.Coder{code.Zstd}
+		return []code.Coder{code.Quick}
 	case Default:
 		return []code.Coder{code.Zstd, code.Lean}
 	}
@@ -33,7 +33,7 @@ func (l Level) coders() []code.Coder {
 // few bytes that mixing them is quick at any level.
 func (l Level) numberCoders() []code.Coder {
 	if l == Fast {
-		return Default.coders()
+		return []code.Coder{code.Quick, code.Lean}
 	}
 	return l.coders()
 }

@@ -29,7 +29,7 @@ func CompressBytes(b []byte, coder Coder) ([]byte, error) {
 		return nil, err
 	}
 	buf.Write(binary.AppendUvarint(nil, uint64(len(b))))
-	if coder != Zstd {
+	if coder.stream() != Zstd {
 		m := newMixLiteralCoder(newBinaryEncoder(&buf), bytesParams(uint64(len(b))))
 		if err := m.write(Around{}, b); err != nil {
 			return nil, err
@@ -37,7 +37,7 @@ func CompressBytes(b []byte, coder Coder) ([]byte, error) {
 		err := m.close()
 		return buf.Bytes(), err
 	}
-	z := &zstdWriter{w: &buf}
+	z := newZstdWriter(&buf, coder)
 	if _, err := z.Write(b); err != nil {
 		return nil, err
 	}

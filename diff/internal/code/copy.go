@@ -38,7 +38,7 @@ func NewCopyEncoder(w io.Writer, coder Coder) (*CopyEncoder, error) {
 	case Lean:
 		return &CopyEncoder{newLeanCopyCoder(newRangeEncoder(w))}, nil
 	}
-	return &CopyEncoder{newZstdCopyEncoder(w)}, nil
+	return &CopyEncoder{newZstdCopyEncoder(w, coder)}, nil
 }
 
 // Write codes actual, given pred. pos is the offset of the run in the target:

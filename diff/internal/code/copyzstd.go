@@ -28,8 +28,8 @@ type zstdCopyEncoder struct {
 	diff []byte
 }
 
-func newZstdCopyEncoder(w io.Writer) *zstdCopyEncoder {
-	return &zstdCopyEncoder{z: &zstdWriter{w: w}}
+func newZstdCopyEncoder(w io.Writer, coder Coder) *zstdCopyEncoder {
+	return &zstdCopyEncoder{z: newZstdWriter(w, coder)}
 }
 
 func (e *zstdCopyEncoder) write(_ int64, pred, actual []byte) error {

@@ -14,18 +14,22 @@ import (
 // of coders 1 and 2 means another format: old deltas can no longer be read. One of
 // coder 0 means another encoder of zstd.
 var goldens = map[string]string{
-	"bytes 0":    "1080 b3100d2f5607b3f9",
-	"bytes 1":    "653 c92d0010e9e1f383",
-	"bytes 2":    "653 83500dd5c6a37fe4",
-	"copies 0":   "1936 b4dcf46b90337877",
-	"copies 1":   "1857 d6e50b64370e34ce",
-	"copies 2":   "1824 110d44314f45a4e4",
-	"integers 0": "799 5dc62644f969869a",
-	"integers 1": "741 4cd046d5b7c6bfad",
-	"integers 2": "680 0b3af67a0f897495",
-	"literals 0": "1669 05a0fbea4232ca1b",
-	"literals 1": "829 73289fab4ec15221",
-	"literals 2": "660 8ea019ba9797720b",
+	"bytes 0":      "1080 b3100d2f5607b3f9",
+	"bytes 1":      "653 c92d0010e9e1f383",
+	"bytes 2":      "653 83500dd5c6a37fe4",
+	"copies 128":   "1936 b4dcf46b90337877",
+	"literals 128": "1669 05a0fbea4232ca1b",
+	"integers 128": "799 5dc62644f969869a",
+	"bytes 128":    "1080 b3100d2f5607b3f9",
+	"copies 0":     "1936 b4dcf46b90337877",
+	"copies 1":     "1857 d6e50b64370e34ce",
+	"copies 2":     "1824 110d44314f45a4e4",
+	"integers 0":   "799 5dc62644f969869a",
+	"integers 1":   "741 4cd046d5b7c6bfad",
+	"integers 2":   "680 0b3af67a0f897495",
+	"literals 0":   "1669 05a0fbea4232ca1b",
+	"literals 1":   "829 73289fab4ec15221",
+	"literals 2":   "660 8ea019ba9797720b",
 }
 
 // codeAll codes something of every kind, and gives the coded form of each.

@@ -32,7 +32,7 @@ func NewIntEncoder(w io.Writer, coder Coder) (*IntEncoder, error) {
 	case Lean:
 		return &IntEncoder{m: newLeanInts(newRangeEncoder(w))}, nil
 	}
-	return &IntEncoder{z: &zstdWriter{w: w}}, nil
+	return &IntEncoder{z: newZstdWriter(w, coder)}, nil
 }
 
 // Write codes v, a number of the given field, which is less than [MaxFields].

@@ -47,7 +47,7 @@ func NewLiteralEncoder(w io.Writer, coder Coder) (*LiteralEncoder, error) {
 	case Lean:
 		return &LiteralEncoder{newLeanLiteralCoder(newRangeEncoder(w))}, nil
 	}
-	return &LiteralEncoder{zstdLiteralEncoder{&zstdWriter{w: w}}}, nil
+	return &LiteralEncoder{zstdLiteralEncoder{newZstdWriter(w, coder)}}, nil
 }
 
 // Write codes lit. Nothing is kept or changed of what is passed in.

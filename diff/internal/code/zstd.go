@@ -14,11 +14,12 @@ const (
 	zstdSmall = 8 << 10
 )
 
-// The encoders' tables take 36 and 4 MiB. To clear fresh ones takes longer than
+// The encoders' tables take from 4 to 36 MiB. To clear fresh ones takes longer than
 // most streams do, so encoders are used again: what they make does not depend
 // on what they made before.
 var (
-	largeZstd = zstdPool{level: zstd.SpeedBestCompression, window: zstdWindow}
+	bestZstd  = zstdPool{level: zstd.SpeedBestCompression, window: zstdWindow}
+	quickZstd = zstdPool{level: zstd.SpeedBetterCompression, window: zstdWindow}
 	smallZstd = zstdPool{level: zstd.SpeedBetterCompression, window: zstdSmall}
 )
 
@@ -52,9 +53,17 @@ func (p *zstdPool) close(z *zstd.Encoder) error {
 // zstdWriter writes a frame, by the encoder that its length asks for.
 type zstdWriter struct {
 	w     io.Writer
+	pool  *zstdPool     // of encoders for more than a little
 	small []byte        // what was written as long as that is little
 	cuts  []int         // where in small Flush was called
 	large *zstd.Encoder // once it is more
+}
+
+func newZstdWriter(w io.Writer, coder Coder) *zstdWriter {
+	if coder == Quick {
+		return &zstdWriter{w: w, pool: &quickZstd}
+	}
+	return &zstdWriter{w: w, pool: &bestZstd}
 }
 
 func (z *zstdWriter) Write(p []byte) (int, error) {
@@ -64,7 +73,7 @@ func (z *zstdWriter) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		var err error
-		if z.large, err = largeZstd.open(z.w); err != nil {
+		if z.large, err = z.pool.open(z.w); err != nil {
 			return 0, err
 		}
 		if err := z.replay(z.large); err != nil {
@@ -86,7 +95,7 @@ func (z *zstdWriter) Flush() error {
 // Close ends the frame. It does not close the writer below.
 func (z *zstdWriter) Close() error {
 	if z.large != nil {
-		return largeZstd.close(z.large)
+		return z.pool.close(z.large)
 	}
 	e, err := smallZstd.open(z.w)
 	if err != nil {

@@ -13,11 +13,12 @@ func TestZstdEncodersAreUsedAgain(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	text := mutate(rnd, bytes.Repeat(sample(rnd, 30_000), 20), 50)
 	first := map[string][]byte{}
-	for round := range 3 {
+	for round := range 6 {
+		coder := []Coder{Zstd, Quick}[round%2]
 		for _, n := range []int{0, 1, zstdSmall, zstdSmall + 1, 300_000, len(text)} {
 			for _, cut := range []int{0, 1000, 100_000} {
 				var out bytes.Buffer
-				z := &zstdWriter{w: &out}
+				z := newZstdWriter(&out, coder)
 				for at := 0; at < n; at += 777 {
 					if _, err := z.Write(text[at:min(at+777, n)]); err != nil {
 						t.Fatal(err)
@@ -31,8 +32,8 @@ func TestZstdEncodersAreUsedAgain(t *testing.T) {
 				if err := z.Close(); err != nil {
 					t.Fatal(err)
 				}
-				name := fmt.Sprintf("%d bytes, cut at %d", n, cut)
-				if round == 0 {
+				name := fmt.Sprintf("coder %d, %d bytes, cut at %d", coder, n, cut)
+				if round < 2 {
 					first[name] = out.Bytes()
 				} else if !bytes.Equal(out.Bytes(), first[name]) {
 					t.Errorf("round %d, %s: other bytes than at first", round, name)
