@@ -33,7 +33,8 @@ func (e Extent) End() int64 { return e.Off + e.Len }
 type Piece struct {
 	Len int64
 	// Same, when not negative, is the offset in the reference of a run that is
-	// believed to be identical. No search is made if it is.
+	// identical. It is not read to see whether it is: where it is not, the delta
+	// gives another target, which its digest tells.
 	Same int64
 	// Candidates are runs of the reference that the piece may resemble, best
 	// first. Matching looks there first, and then elsewhere.

@@ -62,8 +62,6 @@ const (
 	jobSize = 1 << 20
 	// jobPieces is the number of pieces from which on a job is full.
 	jobPieces = 4096
-	// sameShare is how many times faster two runs are compared than matched.
-	sameShare = 16
 )
 
 // jobs cuts a list of pieces into jobs.
@@ -74,8 +72,6 @@ func jobs(pieces []Piece) (list []job) {
 		off += p.Len
 		if p.Same < 0 {
 			size += p.Len
-		} else {
-			size += p.Len / sameShare
 		}
 		if size >= jobSize || i+1-from >= jobPieces || i+1 == len(pieces) {
 			list = append(list, job{from, i + 1, begin})

@@ -1,10 +1,8 @@
 package diff
 
 import (
-	"bytes"
 	"context"
 	"slices"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,15 +47,8 @@ func (f *finder) windowed(target int64) *finder {
 func (f *finder) piece(ctx context.Context, p Piece, off int64) (found, error) {
 	var list opList
 	if p.Same >= 0 {
-		same, err := f.same(Extent{p.Same, p.Len}, off)
-		if err != nil {
-			return found{}, err
-		}
-		if same {
-			list.copy(p.Same, p.Len)
-			return found{ops: list.ops, same: true}, nil
-		}
-		p.Candidates = append([]Extent{{p.Same, p.Len}}, p.Candidates...)
+		list.copy(p.Same, p.Len)
+		return found{ops: list.ops, same: true}, nil
 	}
 	if p.Len <= maxNew {
 		return f.window(ctx, p, off)
@@ -91,30 +82,6 @@ func (p Piece) cut(at, n int64) Piece {
 		part.Candidates = append(part.Candidates, e)
 	}
 	return part
-}
-
-// compareBuffers are what same reads into.
-var compareBuffers = sync.Pool{New: func() any { return new([2][128 << 10]byte) }}
-
-// same tells whether the bytes at e are those of the target at off.
-func (f *finder) same(e Extent, off int64) (bool, error) {
-	buf := compareBuffers.Get().(*[2][128 << 10]byte)
-	defer compareBuffers.Put(buf)
-	for e.Len > 0 {
-		n := min(e.Len, int64(len(buf[0])))
-		a, b := buf[0][:n], buf[1][:n]
-		if err := readFull(f.ref, a, e.Off); err != nil {
-			return false, err
-		}
-		if err := readFull(f.target, b, off); err != nil {
-			return false, err
-		}
-		if !bytes.Equal(a, b) {
-			return false, nil
-		}
-		e.Off, e.Len, off = e.Off+n, e.Len-n, off+n
-	}
-	return true, nil
 }
 
 // window finds the operations for a piece, or a part of one, that fits memory.

@@ -9,8 +9,9 @@ import (
 )
 
 // Sum identifies contents while the process runs: equal contents have equal
-// sums, and others practically never. It is no cryptographic digest, and another
-// one in every process; whoever relies on two contents being equal compares them.
+// sums, and others practically never: by accident with a chance of one in 2^128, and
+// on purpose only if somebody knows the seeds, which are others in every process. A
+// delta that comes to be wrong all the same is refused by the digest of what it gives.
 type Sum [16]byte
 
 // sumChunk is the number of bytes that are summed at once. Where chunks begin
