@@ -77,8 +77,9 @@ type canonizer struct {
 	file []byte
 	// names is the file with zeros for references, from which names are made.
 	names  []byte
-	fields []field
-	ends   []int // for each region, where its fields end
+	blocks []*fieldBlock // full but for the last one
+	count  int           // of fields
+	ends   []int         // for each region, the number of fields up to its end
 }
 
 // field is a reference: where it stands in the file, its form, and what it refers
@@ -90,14 +91,22 @@ type field struct {
 
 const formBits = 4
 
+// fieldBlock is a part of a list that grows without being copied.
+type fieldBlock [1 << 14]field
+
+var fieldBlocks = sync.Pool{New: func() any { return new(fieldBlock) }}
+
 var canonizers = sync.Pool{New: func() any { return new(canonizer) }}
 
 func takeCanonizer() *canonizer { return canonizers.Get().(*canonizer) }
 
 // free gives the memory of the canonizer back, if it is not much.
 func (z *canonizer) free() {
+	for _, b := range z.blocks {
+		fieldBlocks.Put(b)
+	}
 	if len(z.names) <= canonizerMost {
-		z.l, z.file, z.fields, z.ends = nil, nil, z.fields[:0], z.ends[:0]
+		*z = canonizer{names: z.names, blocks: z.blocks[:0], ends: z.ends[:0]}
 		canonizers.Put(z)
 	}
 }
@@ -114,7 +123,7 @@ func (z *canonizer) find() {
 		if r.kind != kindBSS && r.kind != kindHeader && r.kind != kindSections && r.old.off < end {
 			m.Predict(z.names[r.old.off:end], z.file[r.old.off:end], r.old.off, r.old.off)
 		}
-		z.ends = append(z.ends, len(z.fields))
+		z.ends = append(z.ends, z.count)
 	}
 }
 
@@ -122,9 +131,15 @@ func (z *canonizer) find() {
 // files there are no more of them than a quarter of the bytes; of a file whose
 // regions overlap those beyond stay zero.
 func (z *canonizer) note(c *chunk, pos int, f form, r *region, to int64) {
-	if len(z.fields) < len(z.file)/4 {
-		z.fields = append(z.fields, field{uint32(c.oldOff) + uint32(pos), uint32(min(to, math.MaxUint32)), uint32(r.number)<<formBits | uint32(f)})
+	if z.count >= len(z.file)/4 {
+		return
 	}
+	i := z.count % len(fieldBlock{})
+	if i == 0 {
+		z.blocks = append(z.blocks, fieldBlocks.Get().(*fieldBlock))
+	}
+	z.blocks[len(z.blocks)-1][i] = field{uint32(c.oldOff) + uint32(pos), uint32(min(to, math.MaxUint32)), uint32(r.number)<<formBits | uint32(f)}
+	z.count++
 }
 
 // refer makes a field zero that refers to an address, and notes it.
@@ -159,25 +174,29 @@ func (z *canonizer) referOffset(m *Model, c *chunk, pos int, off int64) {
 func (z *canonizer) fill(out []byte, chosen func(*region) bool) {
 	from := 0
 	for i, end := range z.ends {
-		fields := z.fields[from:end]
-		from = end
-		if len(fields) == 0 || !chosen(&z.l.regions[i]) {
-			continue
-		}
-		for _, d := range fields {
-			v, f := z.name(&z.l.regions[d.what>>formBits], int64(d.to)), form(d.what&(1<<formBits-1))
-			switch at := out[d.pos:]; f {
-			case abs64:
-				le.PutUint64(at, uint64(v))
-			case rel32, abs32:
-				le.PutUint32(at, v)
-			default:
-				le.PutUint32(at, f.fixedBits(le.Uint32(z.file[d.pos:]))|v&^f.fixedBits(^uint32(0)))
+		if from < end && chosen(&z.l.regions[i]) {
+			for k := from; k < end; k++ {
+				z.put(out, z.blocks[k/len(fieldBlock{})][k%len(fieldBlock{})])
 			}
 		}
+		from = end
 	}
 }
 
+// put gives a field its value.
+func (z *canonizer) put(out []byte, d field) {
+	v, f := z.name(&z.l.regions[d.what>>formBits], int64(d.to)), form(d.what&(1<<formBits-1))
+	switch at := out[d.pos:]; f {
+	case abs64:
+		le.PutUint64(at, uint64(v))
+	case rel32, abs32:
+		le.PutUint32(at, v)
+	default:
+		le.PutUint32(at, f.fixedBits(le.Uint32(z.file[d.pos:]))|v&^f.fixedBits(^uint32(0)))
+	}
+}
+
+// How many bytes of what a reference goes to make its name.
 const (
 	nameText   = 32
 	nameType   = 24 // up to its hash and kind
