@@ -113,6 +113,7 @@ type creator struct {
 	memory *limit.Memory // for the nodes of all layers
 	mu     sync.Mutex
 	files  []*spool.File
+	open   []io.Closer // layers that are read where they lie
 	meta   *metadata
 	config *format.Config
 
@@ -134,6 +135,9 @@ func (c *creator) close() {
 		}
 	}
 	for _, f := range c.files {
+		f.Close()
+	}
+	for _, f := range c.open {
 		f.Close()
 	}
 }

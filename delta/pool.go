@@ -69,16 +69,11 @@ func (c *creator) read(ctx context.Context, in Input) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(c.opt.workers())
 	for i, p := range all {
-		f, err := c.create()
-		if err != nil {
-			return err
-		}
 		g.Go(func() error {
 			m := c.opt.meter(Progress{Stage: "read " + p.side, Layer: i + 1, Layers: len(all), Total: p.layer.Size()})
 			defer m.finish()
 			var err error
-			p.stream, err = spoolLayer(ctx, p.layer, f, m, c.memory)
-			if err != nil {
+			if p.stream, err = c.scan(ctx, p.layer, m); err != nil {
 				return fmt.Errorf("%s layer %s: %w", p.side, p.layer.DiffID(), err)
 			}
 			c.opt.debugf("%s layer %s: %d bytes, %d nodes", p.side, p.layer.DiffID(), p.stream.Size, len(p.stream.Nodes))
@@ -86,6 +81,28 @@ func (c *creator) read(ctx context.Context, in Input) error {
 		})
 	}
 	return g.Wait()
+}
+
+// scan cuts the tar of a layer into nodes, and has it spooled unless it can be read
+// at any place where it lies.
+func (c *creator) scan(ctx context.Context, l image.Layer, m *meter) (*layer.Stream, error) {
+	if direct, ok := l.(image.Direct); ok {
+		if f := direct.PlainAt(ctx); f != nil {
+			c.mu.Lock()
+			c.open = append(c.open, f)
+			c.mu.Unlock()
+			s, err := scanLayer(ctx, l, m, c.memory)
+			if err == nil {
+				s.Raw = c.dir.Watch(f)
+			}
+			return s, err
+		}
+	}
+	f, err := c.create()
+	if err != nil {
+		return nil, err
+	}
+	return spoolLayer(ctx, l, f, m, c.memory)
 }
 
 func (c *creator) create() (*spool.File, error) {
@@ -121,16 +138,24 @@ func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter, mem
 		}
 		return s, err
 	}
+	s, err := scanLayer(ctx, l, io.MultiWriter(f, m), mem)
+	if err == nil {
+		s.Raw = f
+	}
+	return s, err
+}
+
+// scanLayer cuts the tar of a layer into nodes, and writes it to out.
+func scanLayer(ctx context.Context, l image.Layer, out io.Writer, mem *limit.Memory) (*layer.Stream, error) {
 	r, err := l.Plain(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	s, err := layer.Scan(io.TeeReader(r, io.MultiWriter(f, m)), mem)
+	s, err := layer.Scan(io.TeeReader(r, out), mem)
 	if err != nil {
 		return nil, err
 	}
-	s.Raw = f
 	return s, r.Close()
 }
 

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type producers struct {
 // produced is what a layer in the making is read from.
 type produced struct {
 	*io.PipeReader
+	digest digest.Digest // of all that is read
 	from   *producers
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -38,11 +40,15 @@ func (p *produced) Close() error {
 	return err
 }
 
-// start begins run, whose output is read from what is returned.
-func (p *producers) start(ctx context.Context, run func(ctx context.Context, w io.Writer) error) io.ReadCloser {
+// Verifies implements [image.Verifying].
+func (p *produced) Verifies(d digest.Digest) bool { return p.digest == d }
+
+// start begins run, whose output is read from what is returned; run fails if the
+// output has not the digest.
+func (p *producers) start(ctx context.Context, d digest.Digest, run func(ctx context.Context, w io.Writer) error) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
-	out := &produced{PipeReader: pr, from: p, cancel: cancel, ended: make(chan struct{})}
+	out := &produced{PipeReader: pr, digest: d, from: p, cancel: cancel, ended: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -78,7 +84,7 @@ func (p *producers) close() {
 // produce starts run behind a reader that ends only when the bytes have the
 // digest.
 func (w *rebuild) produce(ctx context.Context, l *rebuiltLayer, stage string, want digest.Digest, size int64, run func(context.Context, io.Writer) error) io.ReadCloser {
-	return w.producers.start(ctx, func(ctx context.Context, out io.Writer) error {
+	return w.producers.start(ctx, want, func(ctx context.Context, out io.Writer) error {
 		m := w.opt.meter(Progress{Stage: stage, Layer: l.at, Layers: l.of, Total: size})
 		defer m.finish()
 		v := &verifier{w: io.MultiWriter(out, m), sum: want.Verifier(), left: size}
@@ -88,6 +94,9 @@ func (w *rebuild) produce(ctx context.Context, l *rebuiltLayer, stage string, wa
 		}
 		if err == nil && (v.left != 0 || !v.sum.Verified()) {
 			err = fmt.Errorf("%w: what was rebuilt is not %s", ErrVerify, want)
+		}
+		if err != nil && ctx.Err() == nil {
+			err = cmp.Or(w.lent.suspect(ctx), err)
 		}
 		return classify(err)
 	})

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type rebuild struct {
 	span   int64         // of the address space
 	pages  *spool.Pages  // of the reference and the decoded plain streams
 
+	lent      lentLayers
 	producers producers
 	steps     []*rebuild // that give layers of the base, in order
 	given     bool       // the wanted layers themselves come from base and steps
@@ -52,6 +54,7 @@ func (w *rebuild) close() error {
 	if w.pages != nil {
 		err = w.pages.Close()
 	}
+	err = errors.Join(err, w.lent.close())
 	for _, s := range slices.Backward(w.steps) {
 		err = errors.Join(err, s.close())
 	}
@@ -160,10 +163,14 @@ func (w *rebuild) prepare(ctx context.Context) error {
 		}
 		s.needs = nil
 	}
+	w.lend(ctx)
 	if err := w.pages.Seal(); err != nil {
 		return err
 	}
-	return w.gather(ctx)
+	if err := w.gather(ctx); err != nil {
+		return cmp.Or(w.lent.suspect(ctx), err)
+	}
+	return nil
 }
 
 // newPages makes an address space of size bytes, whose tables may take so much

@@ -290,10 +290,7 @@ func (v *verifier) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("%w: more bytes than announced", ErrVerify)
 	}
 	v.left -= int64(len(p))
-	if _, err := v.sum.Write(p); err != nil {
-		return 0, err
-	}
-	return v.w.Write(p)
+	return sumAside(v.sum, v.w, p)
 }
 
 var _ image.Image = (*target)(nil)

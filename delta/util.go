@@ -41,20 +41,24 @@ type summer struct {
 const aside = 64 << 10
 
 func (s *summer) Write(p []byte) (int, error) {
+	n, err := sumAside(s.h, s.w, p)
+	s.n += int64(n)
+	return n, err
+}
+
+// sumAside writes p to w, and to a hash, which does not fail.
+func sumAside(hash, w io.Writer, p []byte) (int, error) {
 	if len(p) < aside {
-		s.h.Write(p)
-		n, err := s.w.Write(p)
-		s.n += int64(n)
-		return n, err
+		_, _ = hash.Write(p)
+		return w.Write(p)
 	}
 	summed := make(chan struct{})
 	go func() {
-		s.h.Write(p)
+		_, _ = hash.Write(p)
 		close(summed)
 	}()
-	n, err := s.w.Write(p)
+	n, err := w.Write(p)
 	<-summed
-	s.n += int64(n)
 	return n, err
 }
 

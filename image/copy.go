@@ -160,8 +160,8 @@ func (c *copier) send(ctx context.Context, desc ocispec.Descriptor, open func(co
 		return err
 	}
 	defer rc.Close()
-	// Verified here once more: an Image of somebody else is not believed either.
-	if err := c.sink.put(ctx, desc, newVerifier(ctx, rc, "it", desc.Digest, desc.Size)); err != nil {
+	// An Image of somebody else is not believed, unless it says that it verifies.
+	if err := c.sink.put(ctx, desc, verified(ctx, rc, desc.Digest, desc.Size)); err != nil {
 		return err
 	}
 	c.out.result.Blobs++
@@ -184,7 +184,7 @@ func (c *copier) sendPlain(ctx context.Context, l Layer) (ocispec.Descriptor, er
 		return desc, err
 	}
 	defer rc.Close()
-	f, n, err := c.opt.spool(newVerifier(ctx, rc, "it", l.DiffID(), -1))
+	f, n, err := c.opt.spool(verified(ctx, rc, l.DiffID(), -1))
 	if err != nil {
 		return desc, err
 	}
@@ -212,7 +212,7 @@ func (c *copier) sendGzip(ctx context.Context, l Layer) (ocispec.Descriptor, err
 	if err != nil {
 		return desc, err
 	}
-	if _, err = io.Copy(gz, newVerifier(ctx, rc, "it", l.DiffID(), l.Size())); err == nil {
+	if _, err = io.Copy(gz, verified(ctx, rc, l.DiffID(), l.Size())); err == nil {
 		err = gz.Close()
 	}
 	if err == nil {

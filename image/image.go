@@ -58,3 +58,21 @@ type Layer interface {
 	// way. It fails with ErrNoBlob when Blob is nil.
 	Compressed(ctx context.Context) (io.ReadCloser, error)
 }
+
+// Direct is what a Layer implements whose decompressed tar may lie as it is in a
+// file.
+type Direct interface {
+	// PlainAt opens that tar to be read at any place, or returns nil where there is
+	// none. What it gives is not verified. It is closed before the image is.
+	PlainAt(ctx context.Context) PlainFile
+}
+
+// PlainFile is an open file.
+type PlainFile interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Verifying is what a reader of a Layer implements to say that it gives io.EOF only
+// after bytes of this digest, so that they need not be verified once more.
+type Verifying interface{ Verifies(d digest.Digest) bool }

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-delta/docker-delta/image/internal/tree"
 	"github.com/docker-delta/docker-delta/image/internal/unpack"
 )
 
@@ -79,6 +80,22 @@ func (l *storeLayer) Plain(ctx context.Context) (io.ReadCloser, error) {
 		what += fmt.Sprintf(" (%s, decompressed)", format)
 	}
 	return &readCloser{newVerifier(ctx, plain, what, l.diffID, l.size), []io.Closer{plain, rc}}, nil
+}
+
+// PlainAt implements [Direct] for layers that are sections of an archive, or files.
+func (l *storeLayer) PlainAt(ctx context.Context) PlainFile {
+	if l.size < 0 {
+		return nil
+	}
+	rc, size, err := l.raw(ctx)
+	if err != nil {
+		return nil
+	}
+	if f, ok := rc.(*tree.File); ok && size == l.size {
+		return f
+	}
+	rc.Close()
+	return nil
 }
 
 func (l *storeLayer) Compressed(ctx context.Context) (io.ReadCloser, error) {

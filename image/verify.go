@@ -75,6 +75,21 @@ func (r *readCloser) Close() error {
 	return first
 }
 
+// Verifies implements [Verifying].
+func (r *readCloser) Verifies(d digest.Digest) bool {
+	v, ok := r.Reader.(*verifier)
+	return ok && v.want.Want == d
+}
+
+// verified is a reader of what has a digest and a size: r itself if it says that it
+// sees to that.
+func verified(ctx context.Context, r io.Reader, d digest.Digest, size int64) io.Reader {
+	if v, ok := r.(Verifying); ok && v.Verifies(d) {
+		return r
+	}
+	return newVerifier(ctx, r, "it", d, size)
+}
+
 // checkDigest validates a digest from outside: its form, and that its algorithm
 // is one of sha256, sha384 and sha512.
 func checkDigest(d digest.Digest) error {

@@ -72,6 +72,9 @@ func (ref *Reference) add(size int64, d derived) int64 {
 	return at
 }
 
+// LayerAt is the address of a layer.
+func (ref *Reference) LayerAt(i int) int64 { return ref.streams[i].addr }
+
 // Size is the number of bytes in the reference.
 func (ref *Reference) Size() int64 { return ref.size }
 
