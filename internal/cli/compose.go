@@ -67,6 +67,7 @@ in temporary files, and the delta to it is made anew, which is the smallest.`,
 				}
 				deltas = append(deltas, d)
 			}
+			a.createInMuch()
 			join := func(w io.Writer) (*delta.Created, error) {
 				return delta.Compose(ctx, w, deltas, delta.ComposeOptions{Resources: a.resources(), Level: level.level})
 			}

@@ -80,7 +80,7 @@ them, whose digest comes back with apply --all.`,
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.limitMemory()
+			a.createInMuch()
 			remote, err := a.registryOptions(&images)
 			if err != nil {
 				return err

@@ -57,7 +57,7 @@ for an estimate.`,
 		},
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.limitMemory()
+			a.createInMuch()
 			opt, err := a.imageOptions(&images)
 			if err != nil {
 				return err

@@ -46,7 +46,7 @@ func (a *app) fileCreate() *cobra.Command {
 				return err
 			}
 			defer closeAll()
-			a.limitMemory()
+			a.createInMuch()
 			var made counter
 			err = a.writeSigned(output, &sign, func(w io.Writer) error {
 				return delta.CreateFile(cmd.Context(), io.MultiWriter(w, &made), files[0], files[0].size, files[1], files[1].size,

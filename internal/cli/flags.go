@@ -92,14 +92,17 @@ func (a *app) resources() delta.Resources {
 const collectFrom = 1 << 30
 
 // limitMemory makes the garbage collector keep to what is allowed, as far as it can.
-func (a *app) limitMemory() {
-	most := int64(collectFrom)
+func (a *app) limitMemory() (most int64) {
+	most = collectFrom
 	if n := a.flags.maxMemoryBytes; n > 0 && (a.flags.maxMemory != "" || n < most) {
 		most = n
 	}
-	heap.Huge(most)
 	debug.SetMemoryLimit(most)
+	return most
 }
+
+// createInMuch lets creating take its memory quickly.
+func (a *app) createInMuch() { heap.Huge(min(a.limitMemory(), collectFrom)) }
 
 // applyInLittle keeps applying small: hosts that apply often have little memory.
 func (a *app) applyInLittle() {

@@ -58,6 +58,7 @@ v1.9-rc1 and v1 are of other kinds.`,
 				return err
 			}
 			opt.Sign = sign.secret
+			a.createInMuch()
 			opt.Create = delta.CreateOptions{Resources: a.resources(), Level: level.level}
 			opt.MaxShare = share / 100
 			if format == "text" {
