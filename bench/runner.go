@@ -137,7 +137,7 @@ func (r *runner) measure(ctx context.Context, s *subject, all []tool) error {
 // else the machine does then weighs much.
 const (
 	quickRuns = 3
-	quick     = 15 * time.Second // for all runs of one kind
+	quick     = 8 * time.Second // for all runs of one kind
 )
 
 // quickest measures commands, several times if they are quick. Before each time,
