@@ -9,7 +9,7 @@ import (
 
 // parallelMemory bounds the bytes, plain and raw, of the parts that are made
 // beside one another.
-const parallelMemory = 16 << 20
+const parallelMemory = 8 << 20
 
 // parallel is a rewrapper for the outermost program: wrapped parts that are not
 // too large are collected, and made by other goroutines while their plain bytes
