@@ -29,15 +29,6 @@ func (l Level) coders() []code.Coder {
 	return []code.Coder{code.Full}
 }
 
-// numberCoders are the ways in which a level codes operations and parameters: so
-// few bytes that mixing them is quick at any level.
-func (l Level) numberCoders() []code.Coder {
-	if l == Fast {
-		return []code.Coder{code.Quick, code.Lean}
-	}
-	return l.coders()
-}
-
 // budget is the work that decoding one kind of stream of the layout may take.
 func (l *layout) budget() int64 { return workFloor + l.target/workShare }
 

@@ -22,7 +22,7 @@ const version = 1
 
 // appendHead codes everything before the data.
 func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
-	ops, err := newChoice(level.numberCoders(), l.budget(), notes, code.NewIntEncoder)
+	ops, err := newChoice(level.coders(), l.budget(), notes, code.NewIntEncoder)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
 	}
 	var params []byte // none if there is nothing to code
 	if len(all) > 0 {
-		coders := level.numberCoders()
+		coders := level.coders()
 		if params, err = code.CompressBytes(all, coders[len(coders)-1]); err != nil {
 			return err
 		}
