@@ -16,6 +16,8 @@ const (
 	workShare = 32
 	// workFloor is what the smallest target may take.
 	workFloor = 1 << 18
+	// workPerByte is what decoding a byte of parameters takes.
+	workPerByte = 64
 )
 
 // coders are the ways in which a level codes; the first is always there.
@@ -27,6 +29,15 @@ func (l Level) coders() []code.Coder {
 		return []code.Coder{code.Zstd, code.Lean}
 	}
 	return []code.Coder{code.Full}
+}
+
+// numberCoders are the ways in which a level codes operations and parameters, and
+// the work that decoding them may take: at any level, mixing is worth it for a few.
+func (l *layout) numberCoders(level Level) ([]code.Coder, int64) {
+	if level == Fast {
+		return []code.Coder{code.Quick, code.Lean}, workFloor
+	}
+	return level.coders(), l.budget()
 }
 
 // budget is the work that decoding one kind of stream of the layout may take.

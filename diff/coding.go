@@ -22,7 +22,8 @@ const version = 1
 
 // appendHead codes everything before the data.
 func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
-	ops, err := newChoice(level.coders(), l.budget(), notes, code.NewIntEncoder)
+	coders, budget := l.numberCoders(level)
+	ops, err := newChoice(coders, budget, notes, code.NewIntEncoder)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,9 @@ func appendHead(w *bytes.Buffer, l *layout, level Level, notes *ledger) error {
 	}
 	var params []byte // none if there is nothing to code
 	if len(all) > 0 {
-		coders := level.coders()
+		if mixing := int64(len(all)) * workPerByte; mixing > budget {
+			coders = coders[:1]
+		}
 		if params, err = code.CompressBytes(all, coders[len(coders)-1]); err != nil {
 			return err
 		}
