@@ -118,6 +118,14 @@ func (l *keptLayer) Plain(context.Context) (io.ReadCloser, error) {
 	return io.NopCloser(l.f.Section(0, l.f.Size())), nil
 }
 
+// PlainAt implements [image.Direct].
+func (l *keptLayer) PlainAt(context.Context) image.PlainFile { return keptFile{l.f} }
+
+// keptFile is the file of a kept layer, which stays open for others.
+type keptFile struct{ *spool.File }
+
+func (keptFile) Close() error { return nil }
+
 // keptImage is an image of such layers.
 type keptImage struct {
 	image.Image

@@ -112,8 +112,7 @@ type creator struct {
 	dir    *spool.Dir
 	memory *limit.Memory // for the nodes of all layers
 	mu     sync.Mutex
-	files  []*spool.File
-	open   []io.Closer // layers that are read where they lie
+	open   []io.Closer // temporary files, and layers that are read where they lie
 	meta   *metadata
 	config *format.Config
 
@@ -133,9 +132,6 @@ func (c *creator) close() {
 		if u != nil {
 			u.Close()
 		}
-	}
-	for _, f := range c.files {
-		f.Close()
 	}
 	for _, f := range c.open {
 		f.Close()

@@ -88,9 +88,7 @@ func (c *creator) read(ctx context.Context, in Input) error {
 func (c *creator) scan(ctx context.Context, l image.Layer, m *meter) (*layer.Stream, error) {
 	if direct, ok := l.(image.Direct); ok {
 		if f := direct.PlainAt(ctx); f != nil {
-			c.mu.Lock()
-			c.open = append(c.open, f)
-			c.mu.Unlock()
+			c.closeLater(f)
 			s, err := scanLayer(ctx, l, m, c.memory)
 			if err == nil {
 				s.Raw = c.dir.Watch(f)
@@ -108,11 +106,15 @@ func (c *creator) scan(ctx context.Context, l image.Layer, m *meter) (*layer.Str
 func (c *creator) create() (*spool.File, error) {
 	f, err := c.dir.Create()
 	if err == nil {
-		c.mu.Lock()
-		c.files = append(c.files, f)
-		c.mu.Unlock()
+		c.closeLater(f)
 	}
 	return f, err
+}
+
+func (c *creator) closeLater(f io.Closer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = append(c.open, f)
 }
 
 // addBlob notes the compressed form of a target layer, once.
@@ -131,13 +133,6 @@ func (p *pooled) addBlob(l image.Layer) {
 
 // spoolLayer keeps the decompressed tar of a layer and cuts it into nodes.
 func spoolLayer(ctx context.Context, l image.Layer, f *spool.File, m *meter, mem *limit.Memory) (*layer.Stream, error) {
-	if k, ok := l.(*keptLayer); ok {
-		s, err := layer.Scan(io.TeeReader(k.f.Section(0, k.f.Size()), m), mem)
-		if err == nil {
-			s.Raw = k.f
-		}
-		return s, err
-	}
 	s, err := scanLayer(ctx, l, io.MultiWriter(f, m), mem)
 	if err == nil {
 		s.Raw = f
