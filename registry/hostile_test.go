@@ -90,18 +90,18 @@ func TestHostileSilence(t *testing.T) {
 
 // A manifest or a blob that is longer than it should be is not read to its end.
 func TestHostileLengths(t *testing.T) {
-	sent := 0
+	var sent atomic.Int64 // of the last answer; the handler may still be at it when the client has gone
 	r, _ := answering(t, func(w http.ResponseWriter, q *http.Request) {
-		sent = 0
-		for b := make([]byte, 64<<10); sent < 64<<20; sent += len(b) {
+		sent.Store(0)
+		for b := make([]byte, 64<<10); sent.Load() < 64<<20; sent.Add(int64(len(b))) {
 			if _, err := w.Write(b); err != nil {
 				return
 			}
 		}
 	})
 	desc := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: digest.FromString("x"), Size: 100}
-	if _, err := r.manifest(t.Context(), desc); err == nil || sent > 32<<20 {
-		t.Errorf("manifest: %v, %d bytes were sent", err, sent)
+	if _, err := r.manifest(t.Context(), desc); err == nil || sent.Load() > 32<<20 {
+		t.Errorf("manifest: %v, %d bytes were sent", err, sent.Load())
 	}
 	path := filepath.Join(t.TempDir(), "blob")
 	err := r.fetchBlob(t.Context(), desc, path, newTransfer(nil, []ocispec.Descriptor{desc}))
